@@ -15,6 +15,7 @@ use crate::limits::Limiter;
 use crate::passwords::Hasher;
 use crate::patterns::Pattern;
 use crate::recorder::Recorder;
+use crate::vault::Vault;
 use crate::{cache, patterns};
 
 /// What an application is made of.
@@ -47,6 +48,7 @@ struct Inner {
     caches: Caches,
     limiter: Limiter,
     hasher: Hasher,
+    vault: Vault,
     recorder: Recorder,
     providers: Providers,
     patterns: Vec<Pattern>,
@@ -67,6 +69,7 @@ impl App {
             caches: Caches::new(),
             limiter: Limiter::new(clock.clone()),
             hasher: Hasher::new(),
+            vault: Vault::new(&settings, &secret, ids.clone())?,
             recorder: Recorder::start(store.clone(), clock.clone()),
             patterns: patterns::shipped()?,
             vitals: Vitals::default(),
@@ -132,6 +135,11 @@ impl App {
 
     pub(crate) fn hasher(&self) -> &Hasher {
         &self.0.hasher
+    }
+
+    /// Seals secrets for the store and opens them again.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.0.vault
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {

@@ -21,6 +21,7 @@ pub mod patterns;
 pub mod prompts;
 mod recorder;
 pub mod setup;
+mod vault;
 
 pub use app::{App, Parts};
 pub use ctx::{Actor, Ctx, Identity, Origin};

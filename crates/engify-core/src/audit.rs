@@ -51,6 +51,64 @@ words! {
         ApiKeyRotated = "api_key_rotated",
         /// An API key was revoked.
         ApiKeyRevoked = "api_key_revoked",
+        /// An API key's limits or allowed addresses were changed.
+        ApiKeyUpdated = "api_key_updated",
+        /// An account was switched off.
+        UserDisabled = "user_disabled",
+        /// An account was switched on again.
+        UserEnabled = "user_enabled",
+        /// Sessions were ended before their time.
+        SessionsEnded = "sessions_ended",
+        /// An address was proven.
+        EmailVerified = "email_verified",
+        /// A password was changed.
+        PasswordChanged = "password_changed",
+        /// A link to choose a new password was asked for.
+        PasswordResetRequested = "password_reset_requested",
+        /// A password was chosen anew through such a link.
+        PasswordReset = "password_reset",
+        /// A second factor was enrolled.
+        FactorEnrolled = "factor_enrolled",
+        /// A second factor was removed by its owner.
+        FactorRemoved = "factor_removed",
+        /// Somebody's second factors were removed by an administrator.
+        FactorsReset = "factors_reset",
+        /// A second factor was asked for and shown, or not.
+        FactorVerified = "factor_verified",
+        /// Recovery codes were made anew.
+        RecoveryCodesMade = "recovery_codes_made",
+        /// An account was joined with one of an identity provider.
+        IdentityLinked = "identity_linked",
+        /// An account was parted from one of an identity provider.
+        IdentityUnlinked = "identity_unlinked",
+        /// An organization was made.
+        OrganizationCreated = "organization_created",
+        /// An organization's settings were changed.
+        OrganizationUpdated = "organization_updated",
+        /// An organization was deleted.
+        OrganizationDeleted = "organization_deleted",
+        /// An organization passed to another owner.
+        OrganizationTransferred = "organization_transferred",
+        /// Somebody was invited into an organization.
+        MemberInvited = "member_invited",
+        /// An invitation was taken back.
+        InvitationRevoked = "invitation_revoked",
+        /// Somebody joined an organization.
+        MemberJoined = "member_joined",
+        /// Somebody left an organization or was removed from it.
+        MemberRemoved = "member_removed",
+        /// A provider's key was stored.
+        ProviderKeySaved = "provider_key_saved",
+        /// A provider's key was deleted.
+        ProviderKeyDeleted = "provider_key_deleted",
+        /// Provider keys were tried.
+        ProviderKeysTested = "provider_keys_tested",
+        /// What is encrypted at rest was encrypted anew.
+        EncryptionKeyRotated = "encryption_key_rotated",
+        /// The audit log was exported.
+        AuditExported = "audit_exported",
+        /// Old lines of the audit log were removed as their organization's settings say.
+        AuditPruned = "audit_pruned",
     }
 }
 

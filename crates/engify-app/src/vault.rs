@@ -1,0 +1,131 @@
+//! The vault: seals secrets for the store and opens them again. AES-256-GCM under `API_KEY_ENCRYPTION_KEY`; where that is
+//! not set (never in production), under a key derived from the installation's own secret.
+//!
+//! What is sealed is bound to where it belongs: the caller names the place (`provider_key:<owner>:<provider>`), and text moved
+//! to another place does not open. The vault refuses to know what it holds.
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use engify_core::settings::Settings;
+use engify_core::{Error, Ids, Kind, Result, Sealed, Secret};
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+
+/// Seals and opens. The first key seals; all of them open.
+pub(crate) struct Vault {
+    keys: Vec<VaultKey>,
+    ids: Ids,
+}
+
+struct VaultKey {
+    id: String,
+    cipher: Aes256Gcm,
+}
+
+impl VaultKey {
+    fn new(bytes: &[u8; 32]) -> Self {
+        let id = hex::encode(Sha256::digest(bytes)).chars().take(8).collect();
+        Self { id, cipher: Aes256Gcm::new(bytes.into()) }
+    }
+}
+
+impl Vault {
+    /// The vault of these settings.
+    ///
+    /// # Errors
+    /// `bad_encryption_key`, with the remedy.
+    pub(crate) fn new(settings: &Settings, secret: &Secret<String>, ids: Ids) -> Result<Self> {
+        let first = match &settings.security.encryption_key {
+            Some(key) => VaultKey::new(&parse(key)?),
+            None => VaultKey::new(&derived(secret, "vault")?),
+        };
+        Ok(Self { keys: vec![first], ids })
+    }
+
+    /// Seals `plain` for `place`.
+    pub(crate) fn seal(&self, place: &str, plain: &Secret<String>) -> Result<Sealed> {
+        let key = self.keys.first().ok_or_else(|| Error::internal("a vault has a key"))?;
+        let nonce = self.ids.random::<12>();
+        let payload = Payload { msg: plain.reveal().as_bytes(), aad: place.as_bytes() };
+        let text = key.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| Error::internal("sealing failed"))?;
+        Ok(Sealed { key_id: key.id.clone(), nonce: hex::encode(nonce), text: hex::encode(text) })
+    }
+
+    /// Opens what was sealed for `place`.
+    ///
+    /// # Errors
+    /// `sealed_unreadable` where it was sealed with a key that is not here, for another place, or is damaged.
+    pub(crate) fn open(&self, place: &str, sealed: &Sealed) -> Result<Secret<String>> {
+        let unreadable = |why: &str| {
+            let message = format!(
+                "A stored secret cannot be decrypted: {why}. Set API_KEY_ENCRYPTION_KEY to the key it was encrypted with, or store it anew."
+            );
+            Error::new(Kind::Internal, "sealed_unreadable", message)
+        };
+        let key = self.keys.iter().find(|key| key.id == sealed.key_id);
+        let key = key.ok_or_else(|| unreadable("it was encrypted with another key"))?;
+        let damaged = || unreadable("it is damaged or was moved");
+        let nonce = hex::decode(&sealed.nonce).ok().and_then(|bytes| <[u8; 12]>::try_from(bytes).ok());
+        let nonce = nonce.ok_or_else(damaged)?;
+        let text = hex::decode(&sealed.text).map_err(|_| damaged())?;
+        let payload = Payload { msg: &text, aad: place.as_bytes() };
+        let plain = key.cipher.decrypt(&Nonce::from(nonce), payload).map_err(|_| damaged())?;
+        String::from_utf8(plain).map(Secret::new).map_err(|_| damaged())
+    }
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Vault")
+    }
+}
+
+/// A key as operators write it: 64 hex digits.
+pub(crate) fn parse(key: &Secret<String>) -> Result<[u8; 32]> {
+    let bytes = hex::decode(key.reveal()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    bytes.ok_or_else(|| {
+        let message = "The encryption key is not 32 bytes as 64 hex digits; make one with: openssl rand -hex 32";
+        Error::new(Kind::Invalid, "bad_encryption_key", message)
+    })
+}
+
+/// 32 bytes for one purpose from the installation's secret: HMAC-SHA256 of the purpose's name.
+pub(crate) fn derived(secret: &Secret<String>, purpose: &str) -> Result<[u8; 32]> {
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret.reveal().as_bytes()).map_err(Error::internal)?;
+    mac.update(b"engify:");
+    mac.update(purpose.as_bytes());
+    Ok(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use engify_core::settings::load;
+    use engify_core::Clock;
+
+    use super::*;
+
+    fn vault(key: &str) -> Result<Vault> {
+        let settings = load(|name| (name == "API_KEY_ENCRYPTION_KEY" && !key.is_empty()).then(|| key.to_owned()));
+        let secret = Secret::new("a secret of thirty-two characters".to_owned());
+        Vault::new(&settings.unwrap(), &secret, Ids::seeded(Clock::system(), 1))
+    }
+
+    #[test]
+    fn what_is_sealed_opens_at_its_place_only() {
+        let vault = vault(&"ab".repeat(32)).unwrap();
+        let sealed = vault.seal("provider_key:ana:openai", &Secret::new("sk-secret".to_owned())).unwrap();
+        assert_eq!(vault.open("provider_key:ana:openai", &sealed).unwrap().reveal(), "sk-secret");
+        assert_eq!(vault.open("provider_key:ben:openai", &sealed).unwrap_err().code(), "sealed_unreadable");
+    }
+
+    #[test]
+    fn another_key_and_a_flipped_bit_do_not_open_it() {
+        let first = vault(&"ab".repeat(32)).unwrap();
+        let mut sealed = first.seal("here", &Secret::new("sk-secret".to_owned())).unwrap();
+        assert_eq!(vault(&"cd".repeat(32)).unwrap().open("here", &sealed).unwrap_err().code(), "sealed_unreadable");
+        assert_eq!(vault("").unwrap().open("here", &sealed).unwrap_err().code(), "sealed_unreadable");
+        let flipped = if sealed.text.starts_with('0') { "1" } else { "0" };
+        sealed.text.replace_range(0..1, flipped);
+        assert_eq!(first.open("here", &sealed).unwrap_err().code(), "sealed_unreadable");
+    }
+}
