@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -70,13 +71,13 @@ impl Stock {
         Ok(stock)
     }
 
-    /// Writes a library of `count` public prompts as JSON Lines. None is featured: those that are shipped remain the
+    /// Writes the public prompts of these numbers as JSON Lines. None is featured: those that are shipped remain the
     /// featured ones.
-    pub(crate) fn write(&self, count: usize, file: &Path) -> Result<()> {
+    pub(crate) fn write(&self, numbers: Range<usize>, file: &Path) -> Result<()> {
         let mut out =
             BufWriter::new(File::create(file).with_context(|| format!("cannot write {}", file.display()))?);
-        let mut dice = Dice(0x0005_1a7e);
-        for number in 0..count {
+        let mut dice = Dice(0x0005_1a7e + numbers.start as u64);
+        for number in numbers {
             let kind = &self.kinds[dice.below(self.kinds.len())];
             let mut content = String::from("Work on this for {{customer}}:\n\n{{input}}\n\n");
             for sentence in 0..dice.between(6, 14) {

@@ -109,7 +109,7 @@ fn prepare(scratch: &Path, binary: PathBuf, quick: bool) -> Result<Bench> {
     std::fs::create_dir_all(&site.data)?;
     let stock = Stock::read(&server::shipped())?;
     let file = scratch.join("library.jsonl");
-    stock.write(PROMPTS, &file)?;
+    stock.write(0..PROMPTS, &file)?;
     let report = site.report(&["prompts", "import", &file.display().to_string(), "--json"])?;
     ensure!(report["created"] == PROMPTS, "the import made {} of {PROMPTS} prompts", report["created"]);
     // Seeds what is shipped, and leaves the database as a server leaves it.

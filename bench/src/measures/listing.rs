@@ -15,6 +15,8 @@ use crate::wire::{Connection, Nothing, Whole, request};
 const DEEP: usize = 1000;
 /// Prompts of a large library.
 const LARGE: usize = 100_000;
+/// Of which a file of at most 64 MiB, the bound of an import, holds this many.
+const A_FILE: usize = 20_000;
 /// Pages at either end. More than the server remembers, so that each one is made when it is asked for.
 const PAGES: usize = 100;
 
@@ -42,10 +44,14 @@ pub(super) fn listing(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
 fn large(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<Site> {
     let site = Site { data: bench.scratch.join("large"), ..bench.site.clone() };
     std::fs::create_dir_all(&site.data)?;
-    let file = bench.scratch.join("large.jsonl");
-    bench.stock.write(LARGE, &file)?;
+    let mut command = vec!["prompts".to_owned(), "import".to_owned(), "--json".to_owned()];
+    for from in (0..LARGE).step_by(A_FILE) {
+        let file = bench.scratch.join(format!("large-{from}.jsonl"));
+        bench.stock.write(from..from + A_FILE, &file)?;
+        command.push(file.display().to_string());
+    }
     let began = Instant::now();
-    let report = site.report(&["prompts", "import", &file.display().to_string(), "--json"])?;
+    let report = site.report(&command.iter().map(String::as_str).collect::<Vec<_>>())?;
     ensure!(report["created"] == LARGE, "the import made {} of {LARGE} prompts", report["created"]);
     let rate = LARGE as f64 / began.elapsed().as_secs_f64();
     say(Line::stated("listing", format!("import of {LARGE} prompts"), format!("{rate:.0}/s")));

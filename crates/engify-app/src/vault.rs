@@ -47,7 +47,10 @@ impl Vault {
         let key = self.keys.first().ok_or_else(|| Error::internal("a vault has a key"))?;
         let nonce = self.ids.random::<12>();
         let payload = Payload { msg: plain.reveal().as_bytes(), aad: place.as_bytes() };
-        let text = key.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| Error::internal("sealing failed"))?;
+        let text = key
+            .cipher
+            .encrypt(&Nonce::from(nonce), payload)
+            .map_err(|_| Error::internal("sealing failed"))?;
         Ok(Sealed { key_id: key.id.clone(), nonce: hex::encode(nonce), text: hex::encode(text) })
     }
 
@@ -84,14 +87,16 @@ impl std::fmt::Debug for Vault {
 pub(crate) fn parse(key: &Secret<String>) -> Result<[u8; 32]> {
     let bytes = hex::decode(key.reveal()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     bytes.ok_or_else(|| {
-        let message = "The encryption key is not 32 bytes as 64 hex digits; make one with: openssl rand -hex 32";
+        let message =
+            "The encryption key is not 32 bytes as 64 hex digits; make one with: openssl rand -hex 32";
         Error::new(Kind::Invalid, "bad_encryption_key", message)
     })
 }
 
 /// 32 bytes for one purpose from the installation's secret: HMAC-SHA256 of the purpose's name.
 pub(crate) fn derived(secret: &Secret<String>, purpose: &str) -> Result<[u8; 32]> {
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret.reveal().as_bytes()).map_err(Error::internal)?;
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret.reveal().as_bytes())
+        .map_err(Error::internal)?;
     mac.update(b"engify:");
     mac.update(purpose.as_bytes());
     Ok(mac.finalize().into_bytes().into())
@@ -99,13 +104,14 @@ pub(crate) fn derived(secret: &Secret<String>, purpose: &str) -> Result<[u8; 32]
 
 #[cfg(test)]
 mod tests {
-    use engify_core::settings::load;
     use engify_core::Clock;
+    use engify_core::settings::load;
 
     use super::*;
 
     fn vault(key: &str) -> Result<Vault> {
-        let settings = load(|name| (name == "API_KEY_ENCRYPTION_KEY" && !key.is_empty()).then(|| key.to_owned()));
+        let settings =
+            load(|name| (name == "API_KEY_ENCRYPTION_KEY" && !key.is_empty()).then(|| key.to_owned()));
         let secret = Secret::new("a secret of thirty-two characters".to_owned());
         Vault::new(&settings.unwrap(), &secret, Ids::seeded(Clock::system(), 1))
     }
@@ -122,7 +128,10 @@ mod tests {
     fn another_key_and_a_flipped_bit_do_not_open_it() {
         let first = vault(&"ab".repeat(32)).unwrap();
         let mut sealed = first.seal("here", &Secret::new("sk-secret".to_owned())).unwrap();
-        assert_eq!(vault(&"cd".repeat(32)).unwrap().open("here", &sealed).unwrap_err().code(), "sealed_unreadable");
+        assert_eq!(
+            vault(&"cd".repeat(32)).unwrap().open("here", &sealed).unwrap_err().code(),
+            "sealed_unreadable"
+        );
         assert_eq!(vault("").unwrap().open("here", &sealed).unwrap_err().code(), "sealed_unreadable");
         let flipped = if sealed.text.starts_with('0') { "1" } else { "0" };
         sealed.text.replace_range(0..1, flipped);

@@ -16,6 +16,8 @@ pub struct Indexes {
     pub made: usize,
     /// How many the database refused.
     pub refused: usize,
+    /// How many of these are text indexes, which nothing here depends on.
+    pub refused_text: usize,
     /// Each of them.
     pub indexes: Vec<OneIndex>,
 }
@@ -59,6 +61,10 @@ pub async fn create_indexes(store: &Store) -> Result<Indexes> {
         existed: count("existed"),
         made: count("made"),
         refused: count("refused"),
+        refused_text: indexes
+            .iter()
+            .filter(|one| one.state == "refused" && one.index.ends_with("_text"))
+            .count(),
         indexes,
     })
 }

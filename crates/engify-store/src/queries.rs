@@ -6,7 +6,7 @@ use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, AuditEntry};
 use engify_core::ids::{OrganizationId, PromptId, UserId};
 use engify_core::permission::Role;
-use engify_core::prompt::{Favorite, Prompt, PromptVersion};
+use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
 use engify_core::run::Run;
 use engify_core::tenancy::Scope;
 use engify_core::words::{Email, Slug};
@@ -106,6 +106,21 @@ pub fn favorites_of(user: &UserId) -> Query<Favorite> {
 pub fn favorites_on(prompt: &PromptId) -> Query<Favorite> {
     Query::new("favorites_on", Scope::Everything("a deleted prompt leaves every list"))
         .equal("promptId", prompt.as_str())
+}
+
+/// The ids of a prompt's versions, newest first: for its deletion.
+pub fn version_ids_of(prompt: &PromptId) -> Query<PromptVersion> {
+    Query::new("version_ids_of", Scope::Everything("the prompt itself was read in the caller's scope"))
+        .equal("promptId", prompt.as_str())
+        .sorted("version", Descending)
+        .only(&["version"])
+}
+
+/// The ids of a prompt's ratings: for its deletion.
+pub fn rating_ids_on(prompt: &PromptId) -> Query<Rating> {
+    Query::new("rating_ids_on", Scope::Everything("a deleted prompt takes its ratings along"))
+        .equal("promptId", prompt.as_str())
+        .only(&["promptId"])
 }
 
 /// The run that the owner calls `run_id`: whether a request is a replay.

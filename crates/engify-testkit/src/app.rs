@@ -63,7 +63,8 @@ impl TestApp {
 
 fn settings(folder: &Path, provider: &str, extra: &[(&str, &str)]) -> Settings {
     let folder = folder.display().to_string();
-    let given = [("ENGIFY_DATA_DIR", folder.as_str()), ("OPENAI_API_KEY", "sk-test"), ("OPENAI_BASE_URL", provider)];
+    let given =
+        [("ENGIFY_DATA_DIR", folder.as_str()), ("OPENAI_API_KEY", "sk-test"), ("OPENAI_BASE_URL", provider)];
     let value = |name: &str| {
         let found = extra.iter().chain(&given).find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())

@@ -1,6 +1,9 @@
 //! What tests stand on: a whole application on an embedded database, a scripted AI provider, and real third-party
 //! servers on loopback. Only tests may depend on this crate.
-#![expect(clippy::expect_used, reason = "what goes wrong here is the test's own ground; it stops with a word of why")]
+#![expect(
+    clippy::expect_used,
+    reason = "what goes wrong here is the test's own ground; it stops with a word of why"
+)]
 
 pub mod app;
 pub mod parts;

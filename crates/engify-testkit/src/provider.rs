@@ -44,7 +44,8 @@ impl ScriptedProvider {
     /// Starts it on a free port.
     pub async fn start() -> Self {
         let shared = Arc::new(Shared::default());
-        let router = Router::new().route("/v1/chat/completions", post(answer)).with_state(Arc::clone(&shared));
+        let router =
+            Router::new().route("/v1/chat/completions", post(answer)).with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -135,7 +136,9 @@ impl Drop for Leaving {
 }
 
 fn chunk(call: &Value, piece: &str) -> String {
-    line(&json!({ "id": "scripted", "model": call["model"], "choices": [{ "index": 0, "delta": { "content": piece } }] }))
+    line(
+        &json!({ "id": "scripted", "model": call["model"], "choices": [{ "index": 0, "delta": { "content": piece } }] }),
+    )
 }
 
 fn line(value: &Value) -> String {

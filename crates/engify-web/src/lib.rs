@@ -22,5 +22,6 @@ mod views;
 mod web;
 
 pub use openapi::document as openapi_document;
+pub use outer::Server;
 pub use policy::{Access, Policy};
-pub use web::{Options, router, routes};
+pub use web::{Options, routes, server};

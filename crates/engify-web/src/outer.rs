@@ -13,13 +13,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use engify_core::{Error, Kind};
+use futures_util::future::{Either, Ready, ready};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tower::Service;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::page_cache::Kept;
+use crate::page_cache::{Coding, Kept};
 use crate::reply::{Faced, Failed, Failure, FailureBody};
 use crate::web::Web;
 
@@ -35,14 +35,14 @@ pub(crate) struct Seen {
 }
 
 /// Puts the outer layer around all routes.
-pub(crate) fn around(router: Router, web: Web) -> Router {
+pub(crate) fn around(router: Router, web: Web) -> Server {
     let inner = router.layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
         Failure(Error::internal("a handler panicked; the backtrace is above")).into_response()
     }));
     let process = web.app.ids().random::<4>();
     let common = Arc::new(common_headers(&web));
     let process = u32::from_be_bytes(process);
-    Router::new().fallback_service(Outer { inner, web, process, count: Arc::new(AtomicU64::new(0)), common })
+    Server { inner, web, process, count: Arc::new(AtomicU64::new(0)), common }
 }
 
 /// The headers of every reply.
@@ -72,8 +72,9 @@ fn common_headers(web: &Web) -> HeaderMap {
     headers
 }
 
+/// The whole server as a service: never fails, always ready, cheap to clone.
 #[derive(Clone)]
-struct Outer {
+pub struct Server {
     inner: Router,
     web: Web,
     process: u32,
@@ -81,10 +82,12 @@ struct Outer {
     common: Arc<HeaderMap>,
 }
 
-impl Service<Request> for Outer {
+type Made = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+impl Service<Request> for Server {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Either<Ready<Result<Response, Infallible>>, Made>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // A router is always ready.
@@ -95,16 +98,14 @@ impl Service<Request> for Outer {
         let began = Instant::now();
         let id = self.request_id();
         if let Some(kept) = self.kept(&request) {
-            let mut response = from_kept(&kept, request.headers());
-            let seen = Seen { route: kept.route, user: None };
-            self.finish(&mut response, &id, request.method(), request.uri().path(), &seen, began.elapsed());
-            return Box::pin(std::future::ready(Ok(response)));
+            return Either::Left(ready(Ok(self.give(&kept, &request, id, began))));
         }
+        let id: Arc<str> = id.into();
         request.extensions_mut().insert(RequestId(Arc::clone(&id)));
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let this = self.clone();
         let reply = self.inner.call(request);
-        Box::pin(async move {
+        Either::Right(Box::pin(async move {
             let mut response = reply.await?;
             let seen = response.extensions_mut().remove::<Seen>().unwrap_or_default();
             if let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() {
@@ -124,14 +125,14 @@ impl Service<Request> for Outer {
             }
             this.finish(&mut response, &id, &method, &path, &seen, began.elapsed());
             Ok(response)
-        })
+        }))
     }
 }
 
-impl Outer {
-    fn request_id(&self) -> Arc<str> {
+impl Server {
+    fn request_id(&self) -> String {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        Arc::from(format!("{:08x}-{count:x}", self.process))
+        format!("{:08x}-{count:x}", self.process)
     }
 
     /// The kept reply to a request that says nothing of who asks.
@@ -164,26 +165,69 @@ impl Outer {
             }
         }
         if let Ok(value) = HeaderValue::from_str(id) {
-            headers.insert(HeaderName::from_static("x-request-id"), value);
+            headers.insert(REQUEST_ID, value);
         }
         let route = if seen.route.is_empty() { "none" } else { seen.route };
         metrics::counter!("engify_http_requests_total", "route" => route, "method" => word(method), "status" => class(status)).increment(1);
         metrics::histogram!("engify_http_request_seconds", "route" => route).record(took.as_secs_f64());
-        let millis = (took.as_secs_f64() * 1e6).round() / 1e3;
-        tracing::info!(
-            target: "http",
-            {
-                http.method = word(method),
-                http.path = path,
-                http.route = route,
-                http.status = status.as_u16(),
-                http.duration_ms = millis,
-                request.id = id,
-                user.id = seen.user.as_deref(),
-            },
-            "http.request"
-        );
+        log_request(&Line {
+            id,
+            method: word(method),
+            path,
+            route,
+            status,
+            user: seen.user.as_deref(),
+            took,
+        });
     }
+
+    /// Answers with a kept reply: everything about it but the request's id was made when it was first given.
+    fn give(&self, kept: &Kept, request: &Request, id: String, began: Instant) -> Response {
+        let coding = Coding::chosen(request.headers());
+        let packed = kept.packed(coding, &self.common);
+        let mut response = Response::new(Body::from(packed.body.clone()));
+        *response.status_mut() = kept.status;
+        let headers = response.headers_mut();
+        headers.clone_from(&packed.headers);
+        let took = began.elapsed();
+        kept.figures.count(kept.route, took);
+        let (path, status) = (request.uri().path(), kept.status);
+        log_request(&Line { id: &id, method: "GET", path, route: kept.route, status, user: None, took });
+        if let Ok(value) = HeaderValue::try_from(id) {
+            headers.insert(REQUEST_ID, value);
+        }
+        response
+    }
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What one line of the log says of a request.
+struct Line<'a> {
+    id: &'a str,
+    method: &'static str,
+    path: &'a str,
+    route: &'static str,
+    status: StatusCode,
+    user: Option<&'a str>,
+    took: Duration,
+}
+
+fn log_request(line: &Line<'_>) {
+    let millis = (line.took.as_secs_f64() * 1e6).round() / 1e3;
+    tracing::info!(
+        target: "http",
+        {
+            http.method = line.method,
+            http.path = line.path,
+            http.route = line.route,
+            http.status = line.status.as_u16(),
+            http.duration_ms = millis,
+            request.id = line.id,
+            user.id = line.user,
+        },
+        "http.request"
+    );
 }
 
 fn word(method: &Method) -> &'static str {
@@ -235,36 +279,4 @@ impl fmt::Display for Causes<'_> {
         }
         Ok(())
     }
-}
-
-fn from_kept(kept: &Kept, request: &HeaderMap) -> Response {
-    let accepted =
-        request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let accepts = |coding: &str| {
-        accepted.split(',').any(|part| part.split(';').next().is_some_and(|name| name.trim() == coding))
-    };
-    let packed: Option<(&'static str, Bytes)> = if kept.body.len() < 256 {
-        None
-    } else if accepts("br") {
-        Some(("br", kept.brotli().clone()))
-    } else if accepts("gzip") {
-        Some(("gzip", kept.gzip().clone()))
-    } else {
-        None
-    };
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = kept.status;
-    *response.headers_mut() = kept.headers.clone();
-    let headers = response.headers_mut();
-    headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, authorization"));
-    let body = match packed {
-        Some((coding, bytes)) => {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-            bytes
-        }
-        None => kept.body.clone(),
-    };
-    *response.body_mut() = Body::from(body);
-    response
 }

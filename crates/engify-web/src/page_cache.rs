@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use moka::sync::Cache;
 
 use crate::assets;
@@ -17,24 +17,87 @@ pub(crate) const LARGEST: usize = 1024 * 1024;
 /// A reply as it was made.
 pub(crate) struct Kept {
     pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
     pub(crate) route: &'static str,
-    brotli: OnceLock<Bytes>,
-    gzip: OnceLock<Bytes>,
+    pub(crate) figures: Figures,
+    headers: HeaderMap,
+    body: Bytes,
+    packed: [OnceLock<Packed>; 3],
     generation: u64,
     until: Instant,
 }
 
-impl Kept {
-    /// The body as brotli, made once when first asked for.
-    pub(crate) fn brotli(&self) -> &Bytes {
-        self.brotli.get_or_init(|| assets::brotli(&self.body, 5))
-    }
+/// A reply in one coding, ready to be sent.
+pub(crate) struct Packed {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
 
-    /// The body as gzip, made once when first asked for.
-    pub(crate) fn gzip(&self) -> &Bytes {
-        self.gzip.get_or_init(|| assets::gzip(&self.body))
+/// How a body is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    Brotli,
+    Gzip,
+    Plain,
+}
+
+impl Coding {
+    /// The best that the caller reads.
+    pub(crate) fn chosen(request: &HeaderMap) -> Self {
+        let accepted = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+        let accepts = |coding: &str| {
+            accepted.is_some_and(|all| {
+                all.split(',').any(|part| part.split(';').next().is_some_and(|name| name.trim() == coding))
+            })
+        };
+        if accepts("br") {
+            Self::Brotli
+        } else if accepts("gzip") {
+            Self::Gzip
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// Shorter bodies are sent as they are.
+const WORTH_PACKING: usize = 256;
+
+impl Kept {
+    /// The reply in this coding with all its headers, made once when first asked for.
+    pub(crate) fn packed(&self, coding: Coding, common: &HeaderMap) -> &Packed {
+        let coding = if self.body.len() < WORTH_PACKING { Coding::Plain } else { coding };
+        self.packed[coding as usize].get_or_init(|| {
+            let (body, name) = match coding {
+                Coding::Brotli => (assets::brotli(&self.body, 5), Some("br")),
+                Coding::Gzip => (assets::gzip(&self.body), Some("gzip")),
+                Coding::Plain => (self.body.clone(), None),
+            };
+            let mut headers = self.headers.clone();
+            headers.remove(header::CONTENT_LENGTH);
+            headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, authorization"));
+            if let Some(name) = name {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+            }
+            for (name, value) in common {
+                headers.entry(name).or_insert_with(|| value.clone());
+            }
+            Packed { headers, body }
+        })
+    }
+}
+
+/// The figures that a kept reply counts in, looked up once.
+#[derive(Default)]
+pub(crate) struct Figures(OnceLock<(metrics::Counter, metrics::Histogram)>);
+
+impl Figures {
+    pub(crate) fn count(&self, route: &'static str, took: Duration) {
+        let (requests, seconds) = self.0.get_or_init(|| {
+            let requests = metrics::counter!("engify_http_requests_total", "route" => route, "method" => "GET", "status" => "2xx");
+            (requests, metrics::histogram!("engify_http_request_seconds", "route" => route))
+        });
+        requests.increment(1);
+        seconds.record(took.as_secs_f64());
     }
 }
 
@@ -78,8 +141,8 @@ impl PageCache {
                 headers,
                 body,
                 route,
-                brotli: OnceLock::new(),
-                gzip: OnceLock::new(),
+                figures: Figures::default(),
+                packed: Default::default(),
                 generation,
                 until,
             }),

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use engify_app::App;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
 use crate::assets::Assets;
+use crate::outer::Server;
 use crate::page_cache::PageCache;
 use crate::route::Route;
 use crate::{api, guard, outer, site};
@@ -44,7 +46,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// The server: every route behind its policy, and around all of them request ids, the log, figures and headers.
-pub fn router(app: &App, options: Options) -> Router {
+pub fn server(app: &App, options: Options) -> Server {
     let assets = Assets::new(app.settings().core.assets_dir.clone());
     let web = Web(Arc::new(Shared { app: app.clone(), assets, pages: PageCache::new(), options }));
     let mut router = Router::new();
@@ -60,7 +62,8 @@ pub fn router(app: &App, options: Options) -> Router {
         .fallback(site::not_found)
         .method_not_allowed_fallback(site::method_not_allowed)
         .layer(csrf)
-        .layer(CompressionLayer::new())
+        // What is kept is packed well, once; what is made for one reader is packed quickly.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .with_state(web.clone());
     outer::around(router, web)
 }

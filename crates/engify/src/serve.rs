@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use engify_app::{App, setup};
 use engify_core::settings::Settings;
 use engify_core::{Error, Result};
@@ -57,13 +56,13 @@ async fn answer(
     begun: Instant,
 ) -> Ended {
     let prepared = setup::prepare(app).await?;
-    let router = router(app, figures);
+    let service = service(app, figures);
     let address = listener.local_addr().map_err(Error::internal)?;
     announce(app.settings(), address, &prepared)?;
     let ready = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(server.address = %address, server.ready_ms = ready, "server.started");
     let limits = connections::Limits::new(app.settings().core.trusted_proxies > 0);
-    let left = connections::serve(listener, router, limits, stop, DRAIN).await;
+    let left = connections::serve(listener, service, limits, stop, DRAIN).await;
     if left > 0 {
         tracing::warn!(connections = left, "server.undrained: requests were cut after {} s", DRAIN.as_secs());
     }
@@ -71,9 +70,9 @@ async fn answer(
 }
 
 /// The pages and the API.
-fn router(app: &App, figures: PrometheusHandle) -> Router {
+fn service(app: &App, figures: PrometheusHandle) -> engify_web::Server {
     let render = move || figures.render();
-    engify_web::router(app, engify_web::Options { metrics: Some(Arc::new(render)) })
+    engify_web::server(app, engify_web::Options { metrics: Some(Arc::new(render)) })
 }
 
 /// Takes the port.

@@ -3,11 +3,13 @@
 use engify_core::audit::{Action, Outcome, Target};
 use engify_core::ids::{PromptId, VersionId};
 use engify_core::permission::Permission;
-use engify_core::prompt::{Difficulty, Draft, Favorite, Prompt, PromptVersion, Source, Variable, limits};
+use engify_core::prompt::{
+    Difficulty, Draft, Favorite, Prompt, PromptVersion, Rating, Source, Variable, limits,
+};
 use engify_core::tenancy::{Tenancy, Visibility};
 use engify_core::words::{Slug, line};
 use engify_core::{Error, Kind, Result};
-use engify_store::{Batch, Patch, queries};
+use engify_store::{Batch, Entity, Patch, Query, queries};
 use serde_json::json;
 
 use super::{checked, editable, version};
@@ -257,14 +259,31 @@ pub async fn delete(ctx: &Ctx, slug: &str) -> Result<()> {
     ctx.require_for(Permission::PromptsWrite, Action::PromptDeleted, Target::new("prompt", slug)).await?;
     let prompt = editable(ctx, slug).await?;
     let mut batch = Batch::new().delete::<Prompt>(ctx.scope(), &prompt.id);
-    for favorite in ctx.app().store().find(&queries::favorites_on(&prompt.id).limit(1000)).await?.items {
-        batch = batch.delete::<Favorite>(checked(), &favorite.id);
-    }
+    batch = with_all::<Favorite>(ctx, batch, || queries::favorites_on(&prompt.id)).await?;
+    batch = with_all::<Rating>(ctx, batch, || queries::rating_ids_on(&prompt.id)).await?;
+    batch = with_all::<PromptVersion>(ctx, batch, || queries::version_ids_of(&prompt.id)).await?;
     let details = json!({ "title": prompt.draft.title, "version": prompt.version });
     let audit = ctx.audit(Action::PromptDeleted, Outcome::Success, target(&prompt), details);
     ctx.app().store().write(batch.insert(&audit)?).await?;
     ctx.app().caches().library_changed();
     Ok(())
+}
+
+/// Adds the deletion of everything that a query finds, page by page.
+async fn with_all<E: Entity>(ctx: &Ctx, mut batch: Batch, query: impl Fn() -> Query<E>) -> Result<Batch> {
+    let mut cursor = None;
+    loop {
+        let page = ctx.app().store().find_docs(&query().limit(1000).after(cursor)).await?;
+        for doc in &page.items {
+            if let Some(id) = doc.get("_id").and_then(serde_json::Value::as_str) {
+                batch = batch.delete::<E>(checked(), id);
+            }
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(batch);
+        }
+    }
 }
 
 /// A prompt at its version 1, not yet stored.

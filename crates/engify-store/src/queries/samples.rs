@@ -57,6 +57,8 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("", super::version_of(&prompt, 1));
     all.add("", super::favorites_of(&user));
     all.add("", super::favorites_on(&prompt));
+    all.add("", super::version_ids_of(&prompt));
+    all.add("", super::rating_ids_on(&prompt));
     all.add("", super::run_by_run_id(&user, "run-1"));
     for (who, scope) in
         [("owner", Scope::Owner(user.clone())), ("organization", Scope::Organization(organization))]

@@ -14,8 +14,8 @@ use super::{Facets, Hits};
 const COUNTERS_AGE: Duration = Duration::from_secs(1);
 /// Questions whose reading, total and facets are kept.
 const QUESTIONS: usize = 512;
-/// Cards that are kept, over all pages; about 1 kB each.
-const CARDS: usize = 8192;
+/// Cards that are kept, over all pages; some kB each.
+const CARDS: usize = 2048;
 
 /// What is remembered. When it is full it starts anew: simple, and rarely needed.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, Result};
 /// How long a connection waits for another process's write to end.
 const BUSY: Duration = Duration::from_secs(5);
 /// Pages a connection keeps, in kibibytes. The files themselves are in the system's cache anyway.
-const CACHE_KIB: i64 = 4096;
+const CACHE_KIB: i64 = 2048;
 /// The write-ahead log shrinks to this many bytes after a checkpoint.
 const WAL_BYTES: i64 = 32 * 1024 * 1024;
 /// Statements that a connection keeps prepared.

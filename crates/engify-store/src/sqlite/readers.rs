@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 
 use super::connect::{Place, reader};
 use super::fault::fault;
-use crate::adapter::unavailable;
 use crate::adapter::closed;
+use crate::adapter::unavailable;
 
 /// Reads that may wait for a connection; the next one is refused.
 const QUEUE: usize = 4096;

@@ -12,11 +12,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::apply::{Applied, Prepared, apply};
 use super::fault::fault;
 use super::journal;
+use crate::adapter::closed;
 use crate::feed::Feed;
 use crate::journal::Change;
 use crate::search::catalogue::Touched;
 use crate::search::generations::Generations;
-use crate::adapter::closed;
 
 /// Batches that may wait; further callers wait for a place.
 const QUEUE: usize = 1024;

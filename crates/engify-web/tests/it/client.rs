@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use engify_testkit::TestApp;
@@ -54,7 +53,7 @@ impl Reply {
 /// A caller.
 #[derive(Clone)]
 pub(crate) struct Client {
-    router: Router,
+    server: engify_web::Server,
     cookie: Option<String>,
     key: Option<String>,
     address: SocketAddr,
@@ -66,8 +65,8 @@ pub(crate) const PASSWORD: &str = "violet tractor hums at noon";
 impl Client {
     /// A stranger.
     pub(crate) fn of(test: &TestApp) -> Self {
-        let router = engify_web::router(&test.app, engify_web::Options::default());
-        Self { router, cookie: None, key: None, address: SocketAddr::from(([203, 0, 113, 7], 4711)) }
+        let server = engify_web::server(&test.app, engify_web::Options::default());
+        Self { server, cookie: None, key: None, address: SocketAddr::from(([203, 0, 113, 7], 4711)) }
     }
 
     /// The same server, nobody signed in.
@@ -180,7 +179,7 @@ impl Client {
         }
         let mut request = request.body(body).expect("a request");
         request.extensions_mut().insert(ConnectInfo(self.address));
-        let reply = self.router.clone().oneshot(request).await.expect("a reply");
+        let reply = self.server.clone().oneshot(request).await.expect("a reply");
         let (parts, body) = reply.into_parts();
         (parts.status, parts.headers, body)
     }

@@ -9,7 +9,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
@@ -48,24 +47,34 @@ impl Limits {
 /// How long to wait after the system refused a connection: for files to be closed.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Answers requests: what a connection is given.
+pub(super) trait Answers:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
 /// Answers until `stop`, then waits at most `drain` for the requests under way. Returns how many connections were cut.
 pub(super) async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: impl Answers,
     limits: Limits,
     stop: CancellationToken,
     drain: Duration,
 ) -> usize {
     let places = Arc::new(Semaphore::new(limits.connections));
     let open = TaskTracker::new();
-    let router = router.with_state::<()>(());
     loop {
         let next = tokio::select! {
             () = stop.cancelled() => break,
             next = accept(&listener, &places) => next,
         };
         let Some((stream, peer, place)) = next else { continue };
-        let connection = connection(stream, peer, router.clone(), limits, stop.clone());
+        let connection = connection(stream, peer, service.clone(), limits, stop.clone());
         open.spawn(async move {
             connection.await;
             drop(place);
@@ -110,14 +119,14 @@ fn is_gone(error: &std::io::Error) -> bool {
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    service: impl Answers,
     limits: Limits,
     stop: CancellationToken,
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        answer(router.clone(), request)
+        service.clone().call(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -138,12 +147,9 @@ async fn connection(
     }
 }
 
-async fn answer(mut router: Router, request: Request) -> Result<Response, Infallible> {
-    router.call(request).await
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::Router;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::Notify;
