@@ -107,7 +107,7 @@ pub(crate) async fn new_user(ctx: &Ctx, form: SignUp, role: Role) -> Result<User
         name,
         role,
         organization_id: None,
-        password_hash: ctx.app().hasher().hash(form.password).await?,
+        password_hash: Some(ctx.app().hasher().hash(form.password).await?),
         email_verified_at: None,
         disabled_at: None,
         last_sign_in_at: Some(now),
@@ -140,7 +140,7 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
     };
     let too_long = password.reveal().chars().count() > passwords::MAX;
     let password = if too_long { Secret::new(String::new()) } else { password };
-    let right = app.hasher().verify(password, user.as_ref().map(|user| user.password_hash.clone())).await?;
+    let right = app.hasher().verify(password, user.as_ref().and_then(|user| user.password_hash.clone())).await?;
     let (Some(user), true) = (user, right) else {
         let masked =
             parsed.as_ref().map_or_else(|| "unreadable".to_owned(), |_| account.chars().take(12).collect());
@@ -311,13 +311,15 @@ pub async fn rename(ctx: &Ctx, name: &str) -> Result<()> {
 /// Changes the caller's password and ends all their other sessions.
 ///
 /// # Errors
-/// `unauthenticated`; `invalid_request` where the old one is wrong or the new one is weak.
+/// `unauthenticated`; `no_password` where there is none to change; `invalid_request` where the old one is wrong or the
+/// new one is weak.
 pub async fn change_password(ctx: &Ctx, old: Secret<String>, new: Secret<String>) -> Result<()> {
     let person = ctx.person()?;
     let app = ctx.app();
     app.limiter().take(presets::SIGN_IN_ACCOUNT, person.user.id.as_str(), 1)?;
+    let Some(hash) = person.user.password_hash.clone() else { return Err(no_password()) };
     let mut faults = Faults::default();
-    if !app.hasher().verify(old, Some(person.user.password_hash.clone())).await? {
+    if !app.hasher().verify(old, Some(hash)).await? {
         faults.push("currentPassword", "is not your password");
     }
     let known = [person.user.name.as_str(), person.user.email.as_str(), "engify"];
@@ -337,6 +339,11 @@ pub async fn change_password(ctx: &Ctx, old: Secret<String>, new: Secret<String>
     app.caches().user_changed(person.user.id.as_str()).await;
     end_sessions(ctx, Ending::Others).await?;
     Ok(())
+}
+
+fn no_password() -> Error {
+    let message = "This account has no password yet: its owner comes in another way. Choose one through \"Forgot the password\" on the sign-in page.";
+    Error::new(Kind::Conflict, "no_password", message)
 }
 
 /// A caller's context, from whatever credential came with the request.

@@ -119,7 +119,7 @@ pub async fn admin(ctx: &Ctx, form: SignUp) -> Result<(User, bool)> {
         let patch = Patch::new(scope, &existing.id)
             .set("role", Role::SuperAdmin)?
             .set("name", &user.name)?
-            .set("passwordHash", user.password_hash.reveal())?
+            .set("passwordHash", user.password_hash.as_ref().map(Secret::reveal))?
             .set("disabledAt", serde_json::Value::Null)?
             .set("updatedAt", ctx.now())?;
         user.id = existing.id.clone();

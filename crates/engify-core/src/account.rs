@@ -23,9 +23,9 @@ pub struct User {
     pub role: Role,
     /// Where they belong.
     pub organization_id: Option<OrganizationId>,
-    /// Argon2id, PHC format.
-    #[serde(with = "secret::at_rest")]
-    pub password_hash: Secret<String>,
+    /// Argon2id, PHC format; none for a person who only comes in through an identity provider or a passkey.
+    #[serde(default, with = "secret::at_rest::optional")]
+    pub password_hash: Option<Secret<String>>,
     /// When the address was proven; none until then.
     pub email_verified_at: Option<Time>,
     /// When an administrator switched the account off.

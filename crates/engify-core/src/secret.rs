@@ -72,4 +72,27 @@ pub mod at_rest {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret<String>, D::Error> {
         String::deserialize(deserializer).map(Secret::new)
     }
+
+    /// The same for a value that may not be there.
+    pub mod optional {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        use super::Secret;
+
+        /// Writes the value itself, or null.
+        ///
+        /// # Errors
+        /// Those of the serializer.
+        pub fn serialize<S: Serializer>(secret: &Option<Secret<String>>, serializer: S) -> Result<S::Ok, S::Error> {
+            secret.as_ref().map(Secret::reveal).serialize(serializer)
+        }
+
+        /// Reads it back.
+        ///
+        /// # Errors
+        /// Those of the deserializer.
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret<String>>, D::Error> {
+            Option::<String>::deserialize(deserializer).map(|text| text.map(Secret::new))
+        }
+    }
 }
