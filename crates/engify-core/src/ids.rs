@@ -62,6 +62,8 @@ id! {
     ApiKeyId,
     /// One line of the audit log.
     AuditId,
+    /// An account at an identity provider, linked to one of ours.
+    IdentityId,
 }
 
 /// Where ids and random bytes come from: the operating system, or a seed for repeatable tests.

@@ -7,6 +7,7 @@ pub mod api_key;
 pub mod audit;
 pub mod clock;
 pub mod error;
+pub mod identity;
 pub mod ids;
 pub mod permission;
 pub mod prompt;

@@ -8,9 +8,11 @@ use std::path::PathBuf;
 
 use crate::secret::Secret;
 
+mod identity;
 mod load;
 mod table;
 
+pub use identity::{IdentityProtocol, IdentityProvider, IdentitySettings};
 pub use load::{Fault, load};
 pub use table::{Group, SETTINGS, Setting};
 
@@ -25,6 +27,8 @@ pub struct Settings {
     pub ai: Ai,
     /// Sessions and administration.
     pub security: Security,
+    /// Sign-in through identity providers.
+    pub identity: IdentitySettings,
     /// Logs, figures, errors.
     pub monitoring: Monitoring,
     /// Which services of later use are configured; named in health.

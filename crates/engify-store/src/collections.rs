@@ -3,6 +3,7 @@
 use engify_core::account::{Milestone, Organization, Session, User};
 use engify_core::api_key::ApiKey;
 use engify_core::audit::AuditEntry;
+use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
 use engify_core::run::Run;
 
@@ -81,5 +82,12 @@ collections! {
         plain(&[("userId", Asc), ("createdAt", Desc)]),
         plain(&[("action", Asc), ("createdAt", Desc)]),
         plain(&[("createdAt", Desc)]),
+    ];
+    LinkedIdentity in "identities" by |identity| identity.id.as_str() => [
+        unique(&[("issuer", Asc), ("subject", Asc)]),
+        plain(&[("userId", Asc)]),
+    ];
+    OauthTicket in "oauth_tickets" by |ticket| &ticket.id => [
+        plain(&[("expiresAt", Asc)]),
     ];
 }

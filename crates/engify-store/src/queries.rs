@@ -4,6 +4,7 @@ use engify_core::Time;
 use engify_core::account::{Organization, Session, User};
 use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, AuditEntry};
+use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::ids::{OrganizationId, PromptId, UserId};
 use engify_core::permission::Role;
 use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
@@ -203,4 +204,24 @@ pub fn audit_entries(narrowed: &AuditFilter) -> Query<AuditEntry> {
 pub fn users_all() -> Query<User> {
     Query::new("users_all", Scope::Everything("users:read is an administrator's permission"))
         .sorted("_id", Descending)
+}
+
+/// The linked account of this person at this issuer: who comes in.
+pub fn identity_by_subject(issuer: &str, subject: &str) -> Query<LinkedIdentity> {
+    Query::new("identity_by_subject", Scope::Everything("the identity tells who the actor is"))
+        .equal("issuer", issuer)
+        .equal("subject", subject)
+        .limit(1)
+}
+
+/// The identities that open a person's account.
+pub fn identities_of(user: &UserId) -> Query<LinkedIdentity> {
+    Query::new("identities_of", Scope::Owner(user.clone()))
+}
+
+/// Ways through identity providers that ended before `now`, for clean-up.
+pub fn oauth_tickets_expired(now: Time) -> Query<OauthTicket> {
+    Query::new("oauth_tickets_expired", Scope::Everything("clean-up of ended tickets"))
+        .below("expiresAt", now.to_string())
+        .sorted("expiresAt", Ascending)
 }

@@ -11,6 +11,8 @@ use super::{
 };
 use crate::secret::Secret;
 
+mod identity;
+
 /// One setting that is wrong, and the remedy. Never holds the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Fault {
@@ -63,6 +65,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             public,
             ai: self.ai(),
             security: self.security(production),
+            identity: self.identity(production),
             monitoring: self.monitoring(),
             services: self.services(),
         }

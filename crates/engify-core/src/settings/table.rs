@@ -33,6 +33,8 @@ pub enum Group {
     Cache,
     /// Secrets and administration.
     Security,
+    /// Identity providers.
+    Identity,
     /// Logs, figures, errors.
     Monitoring,
     /// Backups.
@@ -49,6 +51,7 @@ impl Group {
             Self::Mail => "Email and SMS",
             Self::Cache => "Cache and queue",
             Self::Security => "Security and encryption",
+            Self::Identity => "Sign-in through others (OAuth, OpenID Connect)",
             Self::Monitoring => "Monitoring",
             Self::Backups => "Backups",
         }
@@ -131,6 +134,25 @@ settings! {
         "CRON_SECRET" secret [""] "Bearer token of /api/cron/{job}; unset closes those routes.";
         "ADMIN_SESSION_MAX_AGE_MINUTES" plain ["60"] "Absolute length of an administrator's session, 5 to 1440.";
         "ADMIN_MFA_REQUIRED" plain ["true in production, else false"] "Whether administrators must have a second factor.";
+    }
+    Identity {
+        "GOOGLE_CLIENT_ID" plain [""] "OAuth client of Google; with its secret it switches sign-in with Google on." e.g. "1234567890-abc.apps.googleusercontent.com";
+        "GOOGLE_CLIENT_SECRET" secret [""] "Its secret.";
+        "GOOGLE_ISSUER" plain ["https://accounts.google.com"] "Another issuer in Google's place; for tests.";
+        "GITHUB_CLIENT_ID" plain [""] "OAuth app of GitHub; with its secret it switches sign-in with GitHub on." e.g. "Iv1....";
+        "GITHUB_CLIENT_SECRET" secret [""] "Its secret.";
+        "GITHUB_BASE_URL" plain ["https://github.com"] "Another address for GitHub: a GitHub Enterprise Server." e.g. "https://github.example.com";
+        "GITHUB_API_BASE_URL" plain ["https://api.github.com; /api/v3 below another GITHUB_BASE_URL"] "Another address for GitHub's API.";
+        "OIDC_ISSUER" plain [""] "An OpenID Connect issuer (Keycloak, Entra ID, Okta, …), exactly as its discovery document writes it." e.g. "https://login.example.com/realms/acme";
+        "OIDC_CLIENT_ID" plain [""] "What the issuer calls Engify.";
+        "OIDC_CLIENT_SECRET" secret [""] "The client's secret at the issuer.";
+        "OIDC_NAME" plain ["Single sign-on"] "The word on the button." e.g. "Acme";
+        "OIDC_SCOPES" plain ["openid email profile"] "What the issuer is asked for; some need one more for groups." e.g. "openid email profile groups";
+        "OIDC_GROUPS_CLAIM" plain ["groups"] "The claim that lists a person's groups; dots lead into nested ones." e.g. "realm_access.roles";
+        "OIDC_TRUST_EMAIL" plain ["false"] "Whether an address counts as proven where the issuer sends no email_verified. Only for an issuer whose administrators alone set addresses.";
+        "OIDC_ROLE_MAP" plain [""] "Which role a group gives, at each sign-in through OIDC_ISSUER; of several the highest. super_admin is given only where it stands here." e.g. "prompt-leads=org_admin,staff=org_member";
+        "OIDC_ORGANIZATION_MAP" plain [""] "Which organization a group of the issuer, or the domain of a proven address, belongs to; the first that fits counts." e.g. "staff=acme,example.com=acme";
+        "OAUTH_ALLOWED_DOMAINS" plain [""] "Only addresses of these domains may come in through a provider." e.g. "example.com,example.org";
     }
     Monitoring {
         "SENTRY_DSN" secret [""] "Where errors are sent." e.g. "https://key@sentry.io/1";

@@ -71,6 +71,9 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     for (form, filter) in audit_filters(&user, now) {
         all.add(form, super::audit_entries(&filter));
     }
+    all.add("", super::identity_by_subject("https://login.example.com", "7"));
+    all.add("", super::identities_of(&user));
+    all.add("", super::oauth_tickets_expired(now));
     Ok(all.0)
 }
 

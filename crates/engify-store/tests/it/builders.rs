@@ -38,7 +38,7 @@ pub(crate) fn user() -> User {
         name: "Ana Ángel 😀".to_owned(),
         role: Role::User,
         organization_id: None,
-        password_hash: Secret::new("$argon2id$…".to_owned()),
+        password_hash: Some(Secret::new("$argon2id$…".to_owned())),
         email_verified_at: Some(noon()),
         disabled_at: None,
         last_sign_in_at: None,
