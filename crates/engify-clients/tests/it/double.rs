@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) headers: http::HeaderMap,
     pub(crate) body: Value,
+    /// The body as it is.
+    pub(crate) text: String,
 }
 
 impl Seen {
@@ -107,6 +109,7 @@ async fn answer(State(inner): State<Inner>, request: Request) -> Response {
         path: head.uri.to_string(),
         headers: head.headers,
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        text: String::from_utf8_lossy(&body).into_owned(),
     };
     let number = {
         let mut all = inner.seen.lock().unwrap();
