@@ -41,7 +41,7 @@ impl Caches {
             keys: door(),
             users: door(),
             prompts: Cache::builder()
-                .max_capacity(16 * 1024 * 1024)
+                .max_capacity(8 * 1024 * 1024)
                 .weigher(|slug: &String, (_, prompt): &(u64, Option<Arc<Prompt>>)| {
                     let text = prompt
                         .as_ref()

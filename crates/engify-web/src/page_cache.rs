@@ -10,7 +10,7 @@ use moka::sync::Cache;
 use crate::assets;
 
 /// How many bytes all kept replies may take.
-const CAPACITY: u64 = 16 * 1024 * 1024;
+const CAPACITY: u64 = 8 * 1024 * 1024;
 /// Larger replies are not kept.
 pub(crate) const LARGEST: usize = 1024 * 1024;
 

@@ -38,7 +38,7 @@ impl Default for Options {
         Self {
             clock: Clock::system(),
             slow_query: Duration::from_millis(100),
-            readers: 4,
+            readers: 3,
             read_deadline: Duration::from_secs(5),
         }
     }
