@@ -12,6 +12,7 @@ use crate::provider::Provider;
 use crate::report::Line;
 use crate::server::{Server, Site};
 
+mod accounts;
 mod listing;
 mod reads;
 mod runs;
@@ -29,7 +30,8 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("execute", runs::execute),
     ("stream", runs::stream),
     ("memory", whole::memory),
-    ("sign-in", whole::sign_in),
+    ("session", accounts::session),
+    ("sign-in", accounts::sign_in),
     ("listing", listing::listing),
 ];
 

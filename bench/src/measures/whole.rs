@@ -1,4 +1,4 @@
-//! The server as a whole: how soon it is ready, what it holds in memory, what signing in costs.
+//! The server as a whole: how soon it is ready, what it holds in memory.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::library::{encoded, slug};
 use crate::load::{Load, Until};
 use crate::machine;
 use crate::report::{Line, Spread};
-use crate::server::{Server, Site};
+use crate::server::Site;
 use crate::wire::request;
 
 /// From the start of the process to the first 200 of `/api/health/ready`.
@@ -88,30 +88,5 @@ pub(super) fn memory(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
         tally.rate()
     );
     say(Line::stated("memory", "beside that", figure));
-    Ok(())
-}
-
-/// Signing in: the hash is meant to be slow.
-pub(super) fn sign_in(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
-    let server = bench.site.start_with(&[("ENGIFY_TRUSTED_PROXIES", "1")])?;
-    server.sign_up("slow@example.com")?;
-    // Tries are limited by address, so each comes from another one.
-    let requests = |block: u8| -> Vec<Vec<u8>> {
-        let from = |number: u8| format!("10.{block}.0.{number}");
-        (1..=250).map(|number| Server::sign_in_request("slow@example.com", &from(number))).collect()
-    };
-    let count = if bench.quick { 20 } else { 100 };
-    let load = |connections, block| Load {
-        address: server.address,
-        requests: Arc::new(requests(block)),
-        connections,
-        until: Until::Count(count),
-    };
-    let one = load(1, 1).run()?;
-    let many = load(8, 2).run()?;
-    let figure = format!("{:.1} ms (p99 {:.1} ms)", one.millis(0.5), one.millis(0.99));
-    say(Line::stated("sign-in", "one (Argon2id, 19 MiB, t = 2, p = 1)", figure));
-    let figure = format!("{:.0}/s, p99 {:.0} ms", many.rate(), many.millis(0.99));
-    say(Line::stated("sign-in", "at 8 connections", figure));
     Ok(())
 }
