@@ -140,7 +140,8 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
     };
     let too_long = password.reveal().chars().count() > passwords::MAX;
     let password = if too_long { Secret::new(String::new()) } else { password };
-    let right = app.hasher().verify(password, user.as_ref().and_then(|user| user.password_hash.clone())).await?;
+    let right =
+        app.hasher().verify(password, user.as_ref().and_then(|user| user.password_hash.clone())).await?;
     let (Some(user), true) = (user, right) else {
         let masked =
             parsed.as_ref().map_or_else(|| "unreadable".to_owned(), |_| account.chars().take(12).collect());

@@ -83,7 +83,10 @@ pub mod at_rest {
         ///
         /// # Errors
         /// Those of the serializer.
-        pub fn serialize<S: Serializer>(secret: &Option<Secret<String>>, serializer: S) -> Result<S::Ok, S::Error> {
+        pub fn serialize<S: Serializer>(
+            secret: &Option<Secret<String>>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
             secret.as_ref().map(Secret::reveal).serialize(serializer)
         }
 
@@ -91,7 +94,9 @@ pub mod at_rest {
         ///
         /// # Errors
         /// Those of the deserializer.
-        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret<String>>, D::Error> {
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Secret<String>>, D::Error> {
             Option::<String>::deserialize(deserializer).map(|text| text.map(Secret::new))
         }
     }

@@ -18,6 +18,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+mod json;
+
 /// What waits to be written takes at most this much memory.
 const ROOM: usize = 4 * 1024 * 1024;
 /// This much is written at once, without waiting for more.
@@ -71,7 +73,7 @@ pub(crate) fn start(settings: &Settings, audience: Audience, level_given: bool) 
     let lines = Lines(Arc::clone(&buffer));
     let layer = tracing_subscriber::fmt::layer().with_writer(lines);
     let layer = if as_json {
-        layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        layer.with_ansi(false).event_format(json::Json).boxed()
     } else {
         // On a terminal the subscriber's own default holds: colours, unless NO_COLOR is set.
         let layer = layer.with_target(false);

@@ -38,11 +38,18 @@ pub(super) fn suffice(claims: &Claims, groups_claim: &str, trusts_email: bool) -
 
 /// The person of an ID token's claims, completed by those of the userinfo endpoint. An address and the word on whether it is
 /// proven are taken from the same place: one issuer's answer must not vouch for the address in another.
-pub(super) fn person(subject: &str, token: &Claims, info: &Claims, groups_claim: &str, trusts_email: bool) -> Person {
+pub(super) fn person(
+    subject: &str,
+    token: &Claims,
+    info: &Claims,
+    groups_claim: &str,
+    trusts_email: bool,
+) -> Person {
     let (in_token, in_info) = (address(token), address(info));
     let complete = in_token.as_ref().is_some_and(|address| address.verified.is_some());
     let address = if complete { in_token } else { in_info.or(in_token) };
-    let text = |name: &str| [token, info].iter().find_map(|claims| claims.get(name)?.as_str().map(str::to_owned));
+    let text =
+        |name: &str| [token, info].iter().find_map(|claims| claims.get(name)?.as_str().map(str::to_owned));
     let name = ["name", "preferred_username", "nickname"].iter().find_map(|name| named(&text(name)?));
     let groups = at(token, groups_claim).or_else(|| at(info, groups_claim)).map(groups).unwrap_or_default();
     Person {

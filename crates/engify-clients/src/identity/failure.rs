@@ -44,14 +44,20 @@ pub struct Failure {
 impl Failure {
     pub(super) fn new(kind: FailureKind, provider: &str, cause: impl fmt::Display) -> Self {
         let clean = |c: char| if c.is_control() { ' ' } else { c };
-        Self { kind, provider: provider.to_owned(), cause: cause.to_string().chars().map(clean).take(300).collect() }
+        Self {
+            kind,
+            provider: provider.to_owned(),
+            cause: cause.to_string().chars().map(clean).take(300).collect(),
+        }
     }
 
     /// One or two sentences that are safe to show and say what to do next.
     pub fn message(&self) -> String {
         let provider = &self.provider;
         match self.kind {
-            FailureKind::Unreachable => format!("{provider} does not answer. Try again in a minute, or sign in another way."),
+            FailureKind::Unreachable => {
+                format!("{provider} does not answer. Try again in a minute, or sign in another way.")
+            }
             FailureKind::Misconfigured => format!(
                 "Sign-in with {provider} is not set up rightly. Ask an administrator of this installation; the log names the cause."
             ),

@@ -53,7 +53,8 @@ impl GitHub {
 
     pub(super) async fn redeem(&self, code: &str, attempt: &Attempt<'_>) -> Result<Person, Failure> {
         let endpoint = format!("{}/login/oauth/access_token", self.base_url);
-        let tokens = oauth::redeem(&self.wire, &endpoint, (&self.client, Showing::Form), code, attempt).await?;
+        let tokens =
+            oauth::redeem(&self.wire, &endpoint, (&self.client, Showing::Form), code, attempt).await?;
         let account: Account = self.ask("/user", &tokens.access_token).await?;
         let addresses: Vec<Address> = self.ask("/user/emails", &tokens.access_token).await?;
         let primary = addresses.into_iter().find(|address| address.primary);

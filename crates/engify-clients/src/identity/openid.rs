@@ -11,11 +11,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engify_core::{Clock, Time};
 use http::{Request, Response};
 use openidconnect::core::{
-    CoreClientAuthMethod, CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm as Alg,
-    CoreProviderMetadata,
+    CoreClientAuthMethod, CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKeySet,
+    CoreJwsSigningAlgorithm as Alg, CoreProviderMetadata,
 };
 use openidconnect::{
-    ClaimsVerificationError, ClientId, DiscoveryError, IssuerUrl, JsonWebKeySet, Nonce, SignatureVerificationError,
+    ClaimsVerificationError, ClientId, DiscoveryError, IssuerUrl, JsonWebKeySet, Nonce,
+    SignatureVerificationError,
 };
 use tokio::sync::Mutex;
 use url::Url;

@@ -71,9 +71,13 @@ impl Wire {
             return Err(self.failure(FailureKind::Unreachable, format!("{url} answered {status}")));
         }
         if status != StatusCode::OK {
-            return Err(self.failure(FailureKind::Misconfigured, format!("{url} answered {status}; is a scope missing?")));
+            return Err(self.failure(
+                FailureKind::Misconfigured,
+                format!("{url} answered {status}; is a scope missing?"),
+            ));
         }
-        serde_json::from_slice(response.body()).map_err(|fault| untrusted(format!("{url} answered no JSON of its kind: {fault}")))
+        serde_json::from_slice(response.body())
+            .map_err(|fault| untrusted(format!("{url} answered no JSON of its kind: {fault}")))
     }
 
     /// A request to an address that the provider or the operator wrote.

@@ -76,7 +76,10 @@ async fn the_browser_is_sent_to_github_and_the_token_stays_out_of_failures() {
     let (double, provider) = github(token(), json!({ "login": "octocat" }), json!([])).await;
     let verifier = Secret::new("v".repeat(43));
     let url = provider.authorization_url(&attempt(&verifier)).await.unwrap();
-    assert!(url.starts_with(&format!("{}/login/oauth/authorize?response_type=code&", double.address)), "{url}");
+    assert!(
+        url.starts_with(&format!("{}/login/oauth/authorize?response_type=code&", double.address)),
+        "{url}"
+    );
     assert!(url.contains("scope=read%3Auser+user%3Aemail"), "{url}");
     let failure = redeem(&provider).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Untrusted);

@@ -186,5 +186,6 @@ fn key(seed: u8, name: Option<&str>) -> CoreEdDsaPrivateSigningKey {
     let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     der.extend([seed; 32]);
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der));
-    CoreEdDsaPrivateSigningKey::from_ed25519_pem(&pem, name.map(|name| JsonWebKeyId::new(name.to_owned()))).unwrap()
+    CoreEdDsaPrivateSigningKey::from_ed25519_pem(&pem, name.map(|name| JsonWebKeyId::new(name.to_owned())))
+        .unwrap()
 }

@@ -46,7 +46,11 @@ async fn a_right_token_is_a_person() {
     assert_eq!(issuer.asked("/userinfo"), 0, "the token says everything");
     let asked = issuer.double.seen().into_iter().find(|seen| seen.path == "/token").unwrap();
     assert!(asked.header("authorization").starts_with("Basic "));
-    assert!(asked.text.contains("code_verifier=vvv") && asked.text.contains("code=the+code"), "{}", asked.text);
+    assert!(
+        asked.text.contains("code_verifier=vvv") && asked.text.contains("code=the+code"),
+        "{}",
+        asked.text
+    );
     assert!(!asked.text.contains(CLIENT_SECRET));
 }
 
@@ -107,7 +111,8 @@ async fn keys_that_changed_are_asked_for_again() {
 #[tokio::test]
 async fn what_the_token_lacks_is_asked_of_the_userinfo_endpoint() {
     let issuer = Issuer::start().await;
-    issuer.answers().userinfo = json!({ "sub": "7", "email": "ben@example.com", "email_verified": true, "groups": ["b"] });
+    issuer.answers().userinfo =
+        json!({ "sub": "7", "email": "ben@example.com", "email_verified": true, "groups": ["b"] });
     let person = issuer.redeem(&json!({ "email": null, "groups": null })).await.unwrap();
     assert_eq!(person.email.unwrap().as_str(), "ben@example.com");
     assert_eq!(person.groups, ["b"]);
@@ -176,7 +181,8 @@ async fn an_issuer_that_takes_the_secret_only_in_the_form_gets_it_there() {
 
 #[tokio::test]
 async fn an_issuer_that_is_away_or_never_ends_is_unreachable() {
-    let issuer = Issuer::with(|answers| answers.discovery = json!({ "padding": "x".repeat(2 * 1024 * 1024) })).await;
+    let issuer =
+        Issuer::with(|answers| answers.discovery = json!({ "padding": "x".repeat(2 * 1024 * 1024) })).await;
     let failure = redeem(&issuer.provider).await.unwrap_err();
     assert_eq!(failure.kind, Unreachable, "{failure}");
     assert!(failure.cause.contains("larger than"), "{failure}");

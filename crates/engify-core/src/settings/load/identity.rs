@@ -29,7 +29,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             groups_claim: "groups".to_owned(),
             trusts_email: false,
         };
-        Some(IdentityProvider { id: "google", label: "Google".to_owned(), client_id, client_secret, protocol })
+        Some(IdentityProvider {
+            id: "google",
+            label: "Google".to_owned(),
+            client_id,
+            client_secret,
+            protocol,
+        })
     }
 
     fn github(&mut self) -> Option<IdentityProvider> {
@@ -40,7 +46,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let api_base_url = self.address("GITHUB_API_BASE_URL", &api);
         let (client_id, client_secret) = self.client("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")?;
         let protocol = IdentityProtocol::GitHub { base_url, api_base_url };
-        Some(IdentityProvider { id: "github", label: "GitHub".to_owned(), client_id, client_secret, protocol })
+        Some(IdentityProvider {
+            id: "github",
+            label: "GitHub".to_owned(),
+            client_id,
+            client_secret,
+            protocol,
+        })
     }
 
     fn oidc(&mut self, production: bool) -> Option<IdentityProvider> {
@@ -106,7 +118,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     fn domains(&mut self, name: &str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default().to_lowercase();
-        let domains: Vec<String> = text.split(',').map(|domain| domain.trim().trim_start_matches('@').to_owned()).collect();
+        let domains: Vec<String> =
+            text.split(',').map(|domain| domain.trim().trim_start_matches('@').to_owned()).collect();
         let fits = |domain: &String| crate::words::Email::parse(&format!("a@{domain}")).is_ok();
         if !text.is_empty() && !domains.iter().all(fits) {
             self.fault(name, "is a comma-separated list of domains, as in example.com,example.org");
@@ -125,7 +138,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let text = self.text(name).unwrap_or_default();
         let mut pairs = Vec::new();
         for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-            let Some((left, right)) = pair.rsplit_once('=').filter(|(left, _)| !left.trim().is_empty()) else {
+            let Some((left, right)) = pair.rsplit_once('=').filter(|(left, _)| !left.trim().is_empty())
+            else {
                 self.fault(name, format!("is a comma-separated list of pairs, as in {example}"));
                 return Vec::new();
             };
@@ -148,7 +162,8 @@ mod tests {
     use crate::settings::{Fault, IdentityProtocol, IdentitySettings, load};
 
     fn loaded(given: &[(&str, &str)]) -> Result<IdentitySettings, Vec<Fault>> {
-        let value = |name: &str| given.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let value =
+            |name: &str| given.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         load(value).map(|settings| settings.identity)
     }
 
@@ -156,8 +171,11 @@ mod tests {
         loaded(given).unwrap_err().into_iter().map(|fault| fault.name).collect()
     }
 
-    const OIDC: [(&str, &str); 3] =
-        [("OIDC_ISSUER", "https://id.example.com/"), ("OIDC_CLIENT_ID", "engify"), ("OIDC_CLIENT_SECRET", "s")];
+    const OIDC: [(&str, &str); 3] = [
+        ("OIDC_ISSUER", "https://id.example.com/"),
+        ("OIDC_CLIENT_ID", "engify"),
+        ("OIDC_CLIENT_SECRET", "s"),
+    ];
 
     #[test]
     fn nothing_is_configured_until_it_is() {
@@ -167,23 +185,40 @@ mod tests {
     #[test]
     fn an_issuer_keeps_its_slash_and_openid_is_always_asked_for() {
         let settings = loaded(&[OIDC[0], OIDC[1], OIDC[2], ("OIDC_SCOPES", "email groups")]).unwrap();
-        let IdentityProtocol::OpenId { issuer, scopes, .. } = &settings.providers[0].protocol else { panic!("OpenID") };
-        assert_eq!((issuer.as_str(), scopes.join(" ").as_str()), ("https://id.example.com/", "openid email groups"));
+        let IdentityProtocol::OpenId { issuer, scopes, .. } = &settings.providers[0].protocol else {
+            panic!("OpenID")
+        };
+        assert_eq!(
+            (issuer.as_str(), scopes.join(" ").as_str()),
+            ("https://id.example.com/", "openid email groups")
+        );
     }
 
     #[test]
     fn a_github_enterprise_server_has_its_api_below_its_own_address() {
-        let given = [("GITHUB_CLIENT_ID", "a"), ("GITHUB_CLIENT_SECRET", "b"), ("GITHUB_BASE_URL", "https://git.acme.com/")];
+        let given = [
+            ("GITHUB_CLIENT_ID", "a"),
+            ("GITHUB_CLIENT_SECRET", "b"),
+            ("GITHUB_BASE_URL", "https://git.acme.com/"),
+        ];
         let settings = loaded(&given).unwrap();
-        let IdentityProtocol::GitHub { api_base_url, .. } = &settings.providers[0].protocol else { panic!("GitHub") };
+        let IdentityProtocol::GitHub { api_base_url, .. } = &settings.providers[0].protocol else {
+            panic!("GitHub")
+        };
         assert_eq!(api_base_url, "https://git.acme.com/api/v3");
     }
 
     #[test]
     fn groups_may_contain_what_directories_put_into_their_names() {
-        let maps = [("OIDC_ROLE_MAP", "cn=leads=org_admin, /staff = org_member"), ("OIDC_ORGANIZATION_MAP", "example.com=acme")];
+        let maps = [
+            ("OIDC_ROLE_MAP", "cn=leads=org_admin, /staff = org_member"),
+            ("OIDC_ORGANIZATION_MAP", "example.com=acme"),
+        ];
         let settings = loaded(&maps).unwrap();
-        assert_eq!(settings.roles, [("cn=leads".to_owned(), Role::OrgAdmin), ("/staff".to_owned(), Role::OrgMember)]);
+        assert_eq!(
+            settings.roles,
+            [("cn=leads".to_owned(), Role::OrgAdmin), ("/staff".to_owned(), Role::OrgMember)]
+        );
         assert_eq!(settings.organizations[0].1.as_str(), "acme");
     }
 
@@ -197,8 +232,13 @@ mod tests {
             ("OIDC_ORGANIZATION_MAP", "nothing"),
             ("OAUTH_ALLOWED_DOMAINS", "example.com,not a domain"),
         ];
-        let expected =
-            ["GOOGLE_CLIENT_SECRET", "OIDC_ISSUER", "OIDC_ROLE_MAP", "OIDC_ORGANIZATION_MAP", "OAUTH_ALLOWED_DOMAINS"];
+        let expected = [
+            "GOOGLE_CLIENT_SECRET",
+            "OIDC_ISSUER",
+            "OIDC_ROLE_MAP",
+            "OIDC_ORGANIZATION_MAP",
+            "OAUTH_ALLOWED_DOMAINS",
+        ];
         assert_eq!(faulty(&given), expected);
         assert_eq!(faulty(&[OIDC[0]]), ["OIDC_CLIENT_ID"]);
         assert_eq!(faulty(&[OIDC[0], OIDC[1]]), ["OIDC_CLIENT_SECRET"]);
