@@ -17,11 +17,19 @@ use sha2::{Digest, Sha256};
 
 use crate::ctx::{Actor, Ctx, Identity, Origin};
 use crate::limits::presets;
-use crate::{App, cache, passwords};
+use crate::messages::{Deed, Letter};
+use crate::{App, cache, messages, passwords};
 
+mod address;
+mod devices;
+mod links;
 mod people;
+mod recovery;
 
+pub use address::{change_address, check_address, resend, verify_address};
+pub use devices::name as device_name;
 pub use people::{count, list, names};
+pub use recovery::{check_reset, forgot_password, reset_password};
 
 /// A session ends after this long, whatever its use.
 const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -71,6 +79,7 @@ pub async fn sign_up(ctx: &Ctx, form: SignUp) -> Result<SignedIn> {
         target,
         json!({ "role": user.role.as_str() }),
     ))?;
+    let batch = devices::note(ctx, address::welcome(ctx, batch, &user)?, &user).await?;
     app.store().write(batch).await.map_err(|fault| named_taken(fault, "email"))?;
     tracing::info!(user.id = %user.id, "account.created");
     Ok(SignedIn { expires: session.expires_at, user: Arc::new(user), token })
@@ -169,7 +178,8 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
         target,
         json!({}),
     );
-    app.store().write(Batch::new().insert(&session)?.patch::<User>(seen.or_skip()).insert(&audit)?).await?;
+    let batch = Batch::new().insert(&session)?.patch::<User>(seen.or_skip()).insert(&audit)?;
+    app.store().write(devices::note(ctx, batch, &user).await?).await?;
     Ok(SignedIn { expires: session.expires_at, user: Arc::new(user), token })
 }
 
@@ -330,13 +340,11 @@ pub async fn change_password(ctx: &Ctx, old: Secret<String>, new: Secret<String>
     let scope = Scope::Everything("the person changes their own account");
     let patch =
         Patch::new(scope, &person.user.id).set("passwordHash", hash.reveal())?.set("updatedAt", ctx.now())?;
-    let audit = ctx.audit(
-        Action::UserUpdated,
-        Outcome::Success,
-        Target::new("user", &person.user.id),
-        json!({ "fields": ["password"] }),
-    );
-    app.store().write(Batch::new().patch::<User>(patch).insert(&audit)?).await?;
+    let target = Target::new("user", &person.user.id);
+    let audit = ctx.audit(Action::PasswordChanged, Outcome::Success, target, json!({}));
+    let batch = Batch::new().patch::<User>(patch).insert(&audit)?;
+    let letter = Letter::PasswordChanged { deed: Deed::now(ctx) };
+    app.store().write(messages::post(ctx, batch, person.user.as_ref().into(), &letter)?).await?;
     app.caches().user_changed(person.user.id.as_str()).await;
     end_sessions(ctx, Ending::Others).await?;
     Ok(())

@@ -9,9 +9,11 @@ use engify_core::{Clock, Ids, Result, Secret};
 use engify_store::Store;
 
 use crate::ai::Providers;
+use crate::behind::Behind;
 use crate::cache::Caches;
 use crate::health::Vitals;
 use crate::limits::Limiter;
+use crate::messages::Courier;
 use crate::passwords::Hasher;
 use crate::patterns::Pattern;
 use crate::recorder::Recorder;
@@ -50,6 +52,8 @@ struct Inner {
     hasher: Hasher,
     vault: Vault,
     recorder: Recorder,
+    behind: Behind,
+    courier: Courier,
     providers: Providers,
     patterns: Vec<Pattern>,
     vitals: Vitals,
@@ -71,6 +75,8 @@ impl App {
             hasher: Hasher::new(),
             vault: Vault::new(&settings, &secret, ids.clone())?,
             recorder: Recorder::start(store.clone(), clock.clone()),
+            behind: Behind::start(),
+            courier: Courier::new(&settings, ids.clone(), clock.clone())?,
             patterns: patterns::shipped()?,
             vitals: Vitals::default(),
             started: std::time::Instant::now(),
@@ -88,6 +94,8 @@ impl App {
     /// Waits until everything that was promised to be recorded is, then closes the store.
     pub async fn stop(&self) {
         self.0.providers.drain().await;
+        self.0.behind.stop().await;
+        self.0.courier.stop().await;
         self.0.recorder.stop().await;
         self.0.store.close().await;
     }
@@ -144,6 +152,16 @@ impl App {
 
     pub(crate) fn recorder(&self) -> &Recorder {
         &self.0.recorder
+    }
+
+    /// Does work behind the answer.
+    pub(crate) fn behind(&self) -> &Behind {
+        &self.0.behind
+    }
+
+    /// Carries messages.
+    pub(crate) fn courier(&self) -> &Courier {
+        &self.0.courier
     }
 
     pub(crate) fn providers(&self) -> &Providers {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use engify_clients::delivery::Failure;
 use engify_core::permission::Permission;
 use engify_core::{Result, Time};
 use serde::Serialize;
 
-use crate::{App, Ctx};
+use crate::{App, Ctx, messages};
 
 /// How long the database may take to answer a health check.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -56,7 +57,7 @@ pub struct Services {
     pub database: String,
     /// `connected`, `disconnected` or `not_configured`.
     pub redis: String,
-    /// `operational`, `degraded` or `not_configured`.
+    /// Mail, by SendGrid or SMTP: `operational`, `error` (the last letter was not taken) or `not_configured`.
     pub sendgrid: String,
     /// `operational`, `degraded` or `not_configured`.
     pub ai_providers: String,
@@ -66,6 +67,8 @@ pub struct Services {
 #[derive(Debug, Default)]
 pub(crate) struct Vitals {
     providers: Mutex<HashMap<&'static str, Seen>>,
+    /// Why the mail server took no letter, until it takes one.
+    mail: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,6 +84,21 @@ impl Vitals {
 
     pub(crate) fn provider_failed(&self, provider: &'static str, at: Time, why: &'static str) {
         self.seen(|seen| seen.entry(provider).or_default().bad = Some((at, why)));
+    }
+
+    pub(crate) fn mail_went(&self) {
+        *self.mail.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Holds it against the mail server, unless it is about one receiver or one letter.
+    pub(crate) fn mail_failed(&self, failure: &Failure) {
+        if failure.kind.may_pass() {
+            *self.mail.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure.message.clone());
+        }
+    }
+
+    fn mail_trouble(&self) -> Option<String> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn seen<T>(&self, work: impl FnOnce(&mut HashMap<&'static str, Seen>) -> T) -> T {
@@ -134,20 +152,26 @@ pub async fn check(app: &App) -> Health {
         (_, true) => "operational",
         (_, false) => "degraded",
     };
-    let status = match (database, ai_providers) {
-        ("disconnected", _) => Status::Unhealthy,
-        (_, "degraded") => Status::Degraded,
+    let trouble = app.vitals().mail_trouble();
+    let mail = match (messages::mail_is_set_up(app), &trouble) {
+        (false, _) => "not_configured",
+        (true, None) => "operational",
+        (true, Some(_)) => "error",
+    };
+    remedies.extend(trouble);
+    let status = match (database, ai_providers, mail) {
+        ("disconnected", _, _) => Status::Unhealthy,
+        (_, "degraded", _) | (_, _, "error") => Status::Degraded,
         _ => Status::Healthy,
     };
-    let word = |on: bool, word: &str| if on { word } else { "not_configured" }.to_owned();
     Health {
         status,
         timestamp: now,
         services: Services {
             database: database.to_owned(),
-            // Both are read from the settings today and used from the issue that brings them.
-            redis: word(false, "connected"),
-            sendgrid: word(false, "operational"),
+            // Read from the settings today and used from the issue that brings it.
+            redis: "not_configured".to_owned(),
+            sendgrid: mail.to_owned(),
             ai_providers: ai_providers.to_owned(),
         },
         version: app.settings().public.version.clone(),

@@ -45,6 +45,16 @@ pub mod presets {
     pub const SIGN_IN: Limit = Limit::new("sign-in", 20, 300);
     /// Failed tries on one account: 10 per 15 minutes.
     pub const SIGN_IN_ACCOUNT: Limit = Limit::new("sign-in-account", 10, 900);
+    /// Requests for a new password from one address: 10 per 15 minutes.
+    pub const FORGOT: Limit = Limit::new("forgot-password", 10, 900);
+    /// Requests for a new password of one account from one address: 3 per 15 minutes.
+    pub const FORGOT_ACCOUNT: Limit = Limit::new("forgot-password-account", 3, 900);
+    /// Links for a new password to one mailbox, from everywhere: 10 an hour; beyond it none is sent, and nobody is told.
+    pub const FORGOT_MAILBOX: Limit = Limit::new("forgot-password-mailbox", 10, 3600);
+    /// Uses of links that came by mail, from one address: 30 per 15 minutes.
+    pub const LINK: Limit = Limit::new("link", 30, 900);
+    /// Links that prove an address, asked for by one person: 5 per 15 minutes.
+    pub const VERIFY: Limit = Limit::new("verify-email", 5, 900);
     /// API keys made: 20 an hour.
     pub const KEY_CREATE: Limit = Limit::new("key-create", 20, 3600);
     /// Imports: 30 an hour.

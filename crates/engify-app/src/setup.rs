@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::accounts::{self, SignUp, SignedIn};
 use crate::ctx::Ctx;
-use crate::{App, prompts};
+use crate::{App, messages, prompts};
 
 const FIRST_ADMIN: &str = "first_super_admin";
 const SEEDED: &str = "seed";
@@ -26,7 +26,8 @@ pub struct Prepared {
     pub setup_token: Option<Secret<String>>,
 }
 
-/// Makes an installation ready to serve: indexes are made where they are missing, an empty library is filled once.
+/// Makes an installation ready to serve: indexes are made where they are missing, an empty library is filled once, and
+/// the courier begins to carry letters.
 ///
 /// # Errors
 /// Those of the store.
@@ -40,6 +41,7 @@ pub async fn prepare(app: &App) -> Result<Prepared> {
         app.store().write(Batch::new().put(&done)?).await?;
     }
     prepared.setup_token = token(app).await?;
+    messages::start(app);
     let store = app.store().clone();
     tokio::spawn(async move {
         // The first search would do it otherwise, and its caller would wait.

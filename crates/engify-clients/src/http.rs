@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 
+/// The longest piece of foreign words that a message of ours may carry, in characters.
+const FOREIGN_CHARS: usize = 300;
+
 /// What a client needs to know before its first call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientOptions {
@@ -75,6 +78,31 @@ pub(crate) fn chain(fault: &reqwest::Error) -> String {
         next = cause.source();
     }
     if causes.is_empty() { "no further detail".to_owned() } else { causes.join(": ") }
+}
+
+/// Foreign text made safe to show: one line, no control characters, at most 300 characters.
+pub(crate) fn cleaned(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len().min(FOREIGN_CHARS * 4));
+    let mut kept = 0;
+    let mut gap = false;
+    for c in text.chars() {
+        if c.is_whitespace() || c.is_control() {
+            gap = kept > 0;
+            continue;
+        }
+        if kept + usize::from(gap) >= FOREIGN_CHARS {
+            clean.push('…');
+            break;
+        }
+        if gap {
+            clean.push(' ');
+            kept += 1;
+            gap = false;
+        }
+        clean.push(c);
+        kept += 1;
+    }
+    clean
 }
 
 #[cfg(test)]

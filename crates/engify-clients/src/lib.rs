@@ -1,8 +1,11 @@
-//! Other people's servers, each behind a closed type of ours: AI providers, identity providers.
+//! Other people's servers, each behind a closed type of ours: AI providers, identity providers, mail, text messages.
 //!
 //! This crate knows wire formats, deadlines and the ways in which a foreign server fails. It knows neither our
 //! collections nor who is asking, and it never reads the environment: addresses and keys come with each call.
 
 pub mod ai;
+pub mod delivery;
 pub mod http;
 pub mod identity;
+pub mod mail;
+pub mod sms;

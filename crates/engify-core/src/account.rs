@@ -76,6 +76,19 @@ pub struct Session {
     pub agent: String,
 }
 
+/// A kind of browser at a kind of place from which somebody signed in before: `_id` is a hash of both and of whose it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Device {
+    /// SHA-256 of person, browser and network, hex.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was first seen.
+    pub created_at: Time,
+}
+
 /// A thing that happens once in the life of an installation: `_id` names it (`first_super_admin`, `seed`).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -109,6 +109,10 @@ words! {
         AuditExported = "audit_exported",
         /// Old lines of the audit log were removed as their organization's settings say.
         AuditPruned = "audit_pruned",
+        /// An administrator read a message that was kept here.
+        MessageRead = "message_read",
+        /// An administrator had a message sent again.
+        MessageRetried = "message_retried",
     }
 }
 

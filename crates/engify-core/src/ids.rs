@@ -64,6 +64,8 @@ id! {
     AuditId,
     /// An account at an identity provider, linked to one of ours.
     IdentityId,
+    /// A message to somebody outside the browser.
+    MessageId,
 }
 
 /// Where ids and random bytes come from: the operating system, or a seed for repeatable tests.

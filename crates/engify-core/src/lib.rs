@@ -9,6 +9,8 @@ pub mod clock;
 pub mod error;
 pub mod identity;
 pub mod ids;
+pub mod link;
+pub mod message;
 pub mod permission;
 pub mod prompt;
 pub mod run;

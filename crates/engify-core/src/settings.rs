@@ -10,10 +10,12 @@ use crate::secret::Secret;
 
 mod identity;
 mod load;
+mod messages;
 mod table;
 
 pub use identity::{IdentityProtocol, IdentityProvider, IdentitySettings};
 pub use load::{Fault, load};
+pub use messages::{Mail, MailServer, Sms, Smtp, SmtpTls, Twilio};
 pub use table::{Group, SETTINGS, Setting};
 
 /// Everything an operator may set.
@@ -31,6 +33,10 @@ pub struct Settings {
     pub identity: IdentitySettings,
     /// Logs, figures, errors.
     pub monitoring: Monitoring,
+    /// How mail leaves.
+    pub mail: Mail,
+    /// How text messages leave.
+    pub sms: Sms,
     /// Which services of later use are configured; named in health.
     pub services: Services,
 }
@@ -231,10 +237,6 @@ impl LogLevel {
 pub struct Services {
     /// Redis or Upstash.
     pub redis: bool,
-    /// SendGrid or SMTP.
-    pub mail: bool,
-    /// Twilio.
-    pub sms: bool,
 }
 
 impl Settings {

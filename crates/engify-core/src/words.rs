@@ -37,6 +37,11 @@ pub struct Email(String);
 parsed!(Email);
 
 impl Email {
+    /// An address of this machine, where there is no other.
+    pub(crate) fn local() -> Self {
+        Self("engify@localhost".to_owned())
+    }
+
     /// Trims, lower-cases and checks the shape `local@domain`; it does not prove that the box exists.
     ///
     /// # Errors
@@ -66,6 +71,37 @@ impl Email {
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "…@{}", self.0.rsplit_once('@').map_or("", |(_, domain)| domain))
+    }
+}
+
+/// A phone number in E.164: `+` and 7 to 15 digits, the first not 0. Debug shows only its last two.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Phone(String);
+parsed!(Phone);
+
+impl Phone {
+    /// Drops spaces, dashes, dots and brackets, and checks the shape; it does not prove that the phone exists.
+    ///
+    /// # Errors
+    /// Says what a number looks like.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text: String = text.trim().chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
+        let digits = text.strip_prefix('+').unwrap_or_default();
+        let fits = (7..=15).contains(&digits.len())
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && !digits.starts_with('0');
+        if fits { Ok(Self(text)) } else { Err("is not a phone number with its country, such as +15005550006".to_owned()) }
+    }
+
+    /// As people recognise their own without others reading it: `+…06`.
+    pub fn masked(&self) -> String {
+        format!("+…{}", &self.0[self.0.len() - 2..])
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
     }
 }
 

@@ -1,9 +1,11 @@
 //! The typed collections: every entity of core with its collection and indexes, declared once.
 
-use engify_core::account::{Milestone, Organization, Session, User};
+use engify_core::account::{Device, Milestone, Organization, Session, User};
 use engify_core::api_key::ApiKey;
 use engify_core::audit::AuditEntry;
 use engify_core::identity::{LinkedIdentity, OauthTicket};
+use engify_core::link::Link;
+use engify_core::message::Message;
 use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
 use engify_core::run::Run;
 
@@ -89,5 +91,19 @@ collections! {
     ];
     OauthTicket in "oauth_tickets" by |ticket| &ticket.id => [
         plain(&[("expiresAt", Asc)]),
+    ];
+    Message in "messages" by |message| message.id.as_str() => [
+        plain(&[("state", Asc), ("nextTryAt", Asc)]),
+        plain(&[("state", Asc), ("createdAt", Desc)]),
+        plain(&[("createdAt", Desc)]),
+        plain(&[("reference", Asc)]),
+        plain(&[("expiresAt", Asc)]),
+    ];
+    Link in "links" by |link| &link.id => [
+        plain(&[("userId", Asc)]),
+        plain(&[("expiresAt", Asc)]),
+    ];
+    Device in "devices" by |device| &device.id => [
+        plain(&[("userId", Asc)]),
     ];
 }

@@ -1,11 +1,13 @@
 //! Every query that the program can make, by name. Nothing outside this file builds a [`Query`].
 
 use engify_core::Time;
-use engify_core::account::{Organization, Session, User};
+use engify_core::account::{Device, Organization, Session, User};
 use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, AuditEntry};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::ids::{OrganizationId, PromptId, UserId};
+use engify_core::link::Link;
+use engify_core::message::{Message, MessageState};
 use engify_core::permission::Role;
 use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
 use engify_core::run::Run;
@@ -224,4 +226,53 @@ pub fn oauth_tickets_expired(now: Time) -> Query<OauthTicket> {
     Query::new("oauth_tickets_expired", Scope::Everything("clean-up of ended tickets"))
         .below("expiresAt", now.to_string())
         .sorted("expiresAt", Ascending)
+}
+
+const COURIER: Scope = Scope::Everything("the courier carries everybody's messages");
+
+/// Messages whose turn it is, the longest waiting first.
+pub fn messages_due(now: Time) -> Query<Message> {
+    Query::new("messages_due", COURIER)
+        .equal("state", MessageState::Queued.as_str())
+        .below("nextTryAt", now.plus(std::time::Duration::from_millis(1)).to_string())
+        .sorted("nextTryAt", Ascending)
+}
+
+/// Messages that wait for a try, the next first.
+pub fn messages_waiting() -> Query<Message> {
+    Query::new("messages_waiting", COURIER)
+        .equal("state", MessageState::Queued.as_str())
+        .sorted("nextTryAt", Ascending)
+}
+
+/// Messages, newest first, for administrators.
+pub fn messages(state: Option<MessageState>) -> Query<Message> {
+    Query::new("messages", Scope::Everything("system:read is an administrator's permission"))
+        .equal_if("state", state.map(MessageState::as_str))
+        .sorted("createdAt", Descending)
+}
+
+/// The message that the server which took it calls so.
+pub fn message_by_reference(reference: &str) -> Query<Message> {
+    Query::new("message_by_reference", COURIER).equal("reference", reference).limit(1)
+}
+
+/// Messages whose time here is over, for clean-up.
+pub fn messages_expired(now: Time) -> Query<Message> {
+    Query::new("messages_expired", COURIER).below("expiresAt", now.to_string()).sorted("expiresAt", Ascending)
+}
+
+/// The links that were sent to a person.
+pub fn links_of(user: &UserId) -> Query<Link> {
+    Query::new("links_of", Scope::Owner(user.clone()))
+}
+
+/// Links that stopped working before `now`, for clean-up.
+pub fn links_expired(now: Time) -> Query<Link> {
+    Query::new("links_expired", COURIER).below("expiresAt", now.to_string()).sorted("expiresAt", Ascending)
+}
+
+/// Where a person signed in before.
+pub fn devices_of(user: &UserId) -> Query<Device> {
+    Query::new("devices_of", Scope::Owner(user.clone()))
 }

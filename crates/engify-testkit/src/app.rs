@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use engify_app::{App, Parts, setup};
+use engify_app::{App, Ctx, Parts, messages, setup};
 use engify_clients::ai::{Caller, CallerOptions};
+use engify_core::message::{Content, MessageKind, MessageState};
 use engify_core::settings::{self, Settings};
 use engify_core::{Clock, Ids, Secret, Time};
 use engify_store::{Options, Store, Target};
@@ -24,6 +25,37 @@ pub struct TestApp {
     /// The token of the set-up link.
     pub setup_token: Secret<String>,
     folder: TempDir,
+}
+
+/// A message as its receiver finds it.
+pub struct Mail {
+    /// An address or a phone number.
+    pub to: String,
+    /// What it is about.
+    pub kind: MessageKind,
+    /// What it says.
+    pub content: Content,
+}
+
+impl Mail {
+    /// The first link in it, from its path on: `/reset-password?token=…`.
+    pub fn link(&self) -> String {
+        let words = self.content.text.split_whitespace();
+        let link = words.filter_map(|word| word.split_once("://")).find(|(_, rest)| rest.contains('?'));
+        let (_, rest) = link.expect("a link");
+        rest.split_once('/').map(|(_, path)| format!("/{path}")).expect("a path")
+    }
+
+    /// The token of the first link in it.
+    pub fn token(&self) -> String {
+        let link = self.link();
+        link.split_once("token=").map(|(_, token)| token.to_owned()).expect("a token")
+    }
+
+    /// The six digits that a text message begins with.
+    pub fn code(&self) -> String {
+        self.content.text.chars().take(6).collect()
+    }
 }
 
 /// The moment at which a test's clock stands.
@@ -53,6 +85,27 @@ impl TestApp {
         let prepared = setup::prepare(&app).await.expect("a prepared installation");
         let setup_token = prepared.setup_token.expect("a new installation has no super admin");
         Self { app, clock, provider, setup_token, folder }
+    }
+
+    /// Every message that is kept here, the newest first: what people would find in their mailboxes and on their phones.
+    /// What was asked for behind an answer is done first.
+    pub async fn mailbox(&self) -> Vec<Mail> {
+        messages::settle(&self.app).await.expect("settled messages");
+        let system = Ctx::system(&self.app, "test");
+        let kept = messages::list(&system, Some(MessageState::Kept), 1000, None).await.expect("messages");
+        let mut mails = Vec::new();
+        for message in kept.items {
+            let opened = messages::open(&system, message.id.as_str()).await.expect("a message");
+            let content = opened.content.expect("what is kept can be read");
+            mails.push(Mail { to: message.to.as_str().to_owned(), kind: message.kind, content });
+        }
+        mails
+    }
+
+    /// The newest message of this kind to this address or phone.
+    pub async fn mail(&self, to: &str, kind: MessageKind) -> Mail {
+        let mails = self.mailbox().await;
+        mails.into_iter().find(|mail| mail.to == to && mail.kind == kind).expect("a message of this kind to them")
     }
 
     /// Where its data are.

@@ -9,5 +9,5 @@ pub mod app;
 pub mod parts;
 pub mod provider;
 
-pub use app::TestApp;
+pub use app::{Mail, TestApp};
 pub use provider::{Script, ScriptedProvider};

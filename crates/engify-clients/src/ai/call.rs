@@ -13,9 +13,8 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::failure::cleaned;
 use super::{Endpoint, Failure, reply};
-use crate::http::chain;
+use crate::http::{chain, cleaned};
 
 /// The most bytes of one answer that are read: 16 MiB.
 pub(super) const MAX_BODY: usize = 16 << 20;

@@ -6,9 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Provider;
-
-/// The longest piece of a provider's own words that a message may carry, in characters.
-const FOREIGN_CHARS: usize = 300;
+use crate::http::cleaned;
 
 /// What went wrong, by what can be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -167,29 +165,4 @@ impl std::error::Error for Failure {}
 fn quoted(label: &str, said: &str) -> String {
     let said = cleaned(said);
     if said.is_empty() { String::new() } else { format!(" {label} says: {said}") }
-}
-
-/// Foreign text made safe to show: one line, no control characters, at most 300 characters.
-pub(super) fn cleaned(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len().min(FOREIGN_CHARS * 4));
-    let mut kept = 0;
-    let mut gap = false;
-    for c in text.chars() {
-        if c.is_whitespace() || c.is_control() {
-            gap = kept > 0;
-            continue;
-        }
-        if kept + usize::from(gap) >= FOREIGN_CHARS {
-            clean.push('…');
-            break;
-        }
-        if gap {
-            clean.push(' ');
-            kept += 1;
-            gap = false;
-        }
-        clean.push(c);
-        kept += 1;
-    }
-    clean
 }

@@ -9,8 +9,8 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::call::{Miss, may_pass};
-use super::failure::cleaned;
 use super::{Endpoint, Failure, FailureKind, Finish};
+use crate::http::cleaned;
 
 /// An error as some provider writes it. Everything is optional: what cannot be read is simply not known.
 #[derive(Debug, Default, Deserialize)]

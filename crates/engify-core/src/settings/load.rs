@@ -38,7 +38,7 @@ pub fn load(value: impl Fn(&str) -> Option<String>) -> Result<Settings, Vec<Faul
     if reader.faults.is_empty() { Ok(settings) } else { Err(reader.faults) }
 }
 
-struct Reader<F> {
+pub(super) struct Reader<F> {
     value: F,
     faults: Vec<Fault>,
 }
@@ -60,10 +60,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             allow_signup: self.flag("NEXT_PUBLIC_ALLOW_SIGNUP", true),
             analytics_id: self.text("NEXT_PUBLIC_GA_MEASUREMENT_ID"),
         };
+        let url = core.url.clone();
         Settings {
             core,
             public,
             ai: self.ai(),
+            mail: self.mail(&url),
+            sms: self.sms(),
             security: self.security(production),
             identity: self.identity(production),
             monitoring: self.monitoring(),
@@ -244,29 +247,20 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 "is missing beside UPSTASH_REDIS_REST_URL; copy both from the Upstash console",
             );
         }
-        let sendgrid = self.secret("SENDGRID_API_KEY").is_some();
-        if sendgrid && self.text("SENDGRID_FROM_EMAIL").is_none() {
-            self.fault(
-                "SENDGRID_FROM_EMAIL",
-                "is missing beside SENDGRID_API_KEY; set the address that mail comes from",
-            );
-        }
         Services {
             redis: enabled && (self.secret("REDIS_URL").is_some() || upstash.0.is_some()),
-            mail: sendgrid || self.secret("SMTP_URL").is_some(),
-            sms: self.text("TWILIO_ACCOUNT_SID").is_some() && self.secret("TWILIO_AUTH_TOKEN").is_some(),
         }
     }
 
-    fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
         (self.value)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
-    fn secret(&self, name: &str) -> Option<Secret<String>> {
+    pub(super) fn secret(&self, name: &str) -> Option<Secret<String>> {
         self.text(name).map(Secret::new)
     }
 
-    fn fault(&mut self, name: &str, issue: impl Into<String>) {
+    pub(super) fn fault(&mut self, name: &str, issue: impl Into<String>) {
         self.faults.push(Fault { name: name.to_owned(), issue: issue.into() });
     }
 
@@ -315,7 +309,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         })
     }
 
-    fn address(&mut self, name: &str, default: &str) -> String {
+    pub(super) fn address(&mut self, name: &str, default: &str) -> String {
         let text = self.text(name).unwrap_or_else(|| default.to_owned());
         let fits = url::Url::parse(&text).is_ok_and(|url| {
             matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.query().is_none()

@@ -109,15 +109,16 @@ settings! {
     }
     Mail {
         "SENDGRID_API_KEY" secret [""] "Key of SendGrid. Without it and SMTP_URL, messages go to an outbox that the log and the admin pages show." e.g. "SG....";
-        "SENDGRID_FROM_EMAIL" plain [""] "Sender's address." e.g. "ops@example.com";
+        "SENDGRID_FROM_EMAIL" plain [""] "Sender's address, by SendGrid and by SMTP alike; with SMTP the default is engify@ and the host of NEXTAUTH_URL." e.g. "ops@example.com";
         "SENDGRID_FROM_NAME" plain ["Engify"] "Sender's name.";
         "SENDGRID_BASE_URL" plain ["https://api.sendgrid.com"] "Another address for SendGrid.";
-        "SMTP_URL" secret [""] "Your own mail server instead of SendGrid." e.g. "smtps://user:password@mail.example.com:465";
+        "SENDGRID_WEBHOOK_PUBLIC_KEY" plain [""] "Verifies what SendGrid reports of bounces: the verification key of its signed event webhook, which calls /api/webhooks/sendgrid." e.g. "MFkwEwYH...";
+        "SMTP_URL" secret [""] "Your own mail server instead of SendGrid, over which it wins: smtps:// (TLS), or smtp:// (STARTTLS; without it only where there is no password, or on this machine)." e.g. "smtps://user:password@mail.example.com:465";
         "TWILIO_ACCOUNT_SID" plain [""] "Account of Twilio." e.g. "AC...";
         "TWILIO_AUTH_TOKEN" secret [""] "Token of Twilio.";
-        "TWILIO_PHONE_NUMBER" plain [""] "Sender's number." e.g. "+15005550006";
-        "TWILIO_VERIFY_SERVICE_SID" plain [""] "Verify service of Twilio." e.g. "VA...";
-        "TWILIO_BASE_URL" plain ["https://verify.twilio.com"] "Another address for Twilio.";
+        "TWILIO_PHONE_NUMBER" plain [""] "Sender's number, for codes where there is no Verify service." e.g. "+15005550006";
+        "TWILIO_VERIFY_SERVICE_SID" plain [""] "Verify service of Twilio, which makes and checks codes." e.g. "VA...";
+        "TWILIO_BASE_URL" plain ["https://verify.twilio.com"] "Another address for Twilio: a proxy that serves Verify below /verify/v2 and messages below /2010-04-01.";
     }
     Cache {
         "UPSTASH_REDIS_REST_URL" plain [""] "Redis over Upstash's REST." e.g. "https://your-redis.upstash.io";

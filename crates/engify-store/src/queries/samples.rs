@@ -4,6 +4,7 @@
 
 use engify_core::audit::Action;
 use engify_core::ids::{OrganizationId, PromptId, UserId};
+use engify_core::message::MessageState;
 use engify_core::permission::Role;
 use engify_core::tenancy::Scope;
 use engify_core::words::{Email, Slug};
@@ -74,6 +75,15 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("", super::identity_by_subject("https://login.example.com", "7"));
     all.add("", super::identities_of(&user));
     all.add("", super::oauth_tickets_expired(now));
+    all.add("due", super::messages_due(now));
+    all.add("", super::messages_waiting());
+    all.add("all", super::messages(None));
+    all.add("in a state", super::messages(Some(MessageState::Failed)));
+    all.add("", super::message_by_reference("SM0"));
+    all.add("", super::messages_expired(now));
+    all.add("", super::links_of(&user));
+    all.add("", super::links_expired(now));
+    all.add("", super::devices_of(&user));
     Ok(all.0)
 }
 

@@ -97,7 +97,7 @@ async fn security(visit: Visit) -> Reply {
     let row = |session: Session| SessionRow {
         current: own.as_ref() == Some(&session.id),
         id: session.id,
-        agent: browser(&session.agent),
+        agent: accounts::device_name(&session.agent),
         address: session.address,
         created_at: session.created_at,
         last_seen_at: session.last_seen_at,
@@ -117,49 +117,4 @@ async fn end_sessions(visit: Visit, Form(form): Form<Which>) -> Reply {
     let ending = if form.id == "all" { Ending::Others } else { Ending::One(form.id) };
     accounts::end_sessions(&visit.ctx, ending).await?;
     Ok(Said::SessionsEnded.at("/settings/security"))
-}
-
-/// A browser's own words as people say them: `Firefox on Linux`.
-fn browser(agent: &str) -> String {
-    let named = |names: &[(&str, &'static str)]| {
-        names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
-    };
-    let program = named(&[
-        ("Edg/", "Edge"),
-        ("OPR/", "Opera"),
-        ("Firefox/", "Firefox"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-        ("curl/", "curl"),
-    ]);
-    let system = named(&[
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Android", "Android"),
-        ("Windows", "Windows"),
-        ("Mac OS X", "macOS"),
-        ("Linux", "Linux"),
-    ]);
-    match (program, system) {
-        (Some(program), Some(system)) => format!("{program} on {system}"),
-        (Some(one), None) | (None, Some(one)) => one.to_owned(),
-        (None, None) if agent.is_empty() => "Unknown".to_owned(),
-        (None, None) => agent.chars().take(40).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn browsers_are_named_as_people_name_them() {
-        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
-        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1";
-        assert_eq!(
-            [browser(firefox), browser(phone), browser("curl/8.5.0")],
-            ["Firefox on Linux", "Safari on iPhone", "curl"]
-        );
-        assert_eq!([browser(""), browser("my-script 1")], ["Unknown", "my-script 1"]);
-    }
 }

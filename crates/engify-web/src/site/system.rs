@@ -41,6 +41,7 @@ pub(super) fn services(health: &State) -> Vec<ServiceRow> {
             "connected" | "operational" => (Health::Up, used),
             "not_configured" => (Health::Unused, unused),
             "degraded" => (Health::Degraded, "the last call failed; runs on other providers work"),
+            "error" => (Health::Degraded, "the last letter was not taken; it is tried again"),
             _ => (Health::Down, "does not answer"),
         };
         ServiceRow { name: name.to_owned(), state, detail: detail.to_owned() }
@@ -53,7 +54,7 @@ pub(super) fn services(health: &State) -> Vec<ServiceRow> {
             "ready",
             "no provider has a key; the dry run works",
         ),
-        row("Mail", &health.services.sendgrid, "ready", "nothing needs it yet"),
+        row("Mail", &health.services.sendgrid, "ready", "letters are kept for administrators to read"),
         row("Redis", &health.services.redis, "connected", "not needed; memory is enough for one process"),
     ]
 }

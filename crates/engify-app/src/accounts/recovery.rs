@@ -1,0 +1,103 @@
+//! A forgotten password: a link by mail, and a new password through it.
+
+use std::time::Duration;
+
+use engify_core::account::{Session, User};
+use engify_core::audit::{Action, Outcome, Target};
+use engify_core::error::Faults;
+use engify_core::link::Purpose;
+use engify_core::tenancy::Scope;
+use engify_core::words::Email;
+use engify_core::{Error, Result, Secret};
+use engify_store::{Batch, Patch, queries};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::links;
+use crate::limits::presets;
+use crate::messages::{self, Deed, Letter};
+use crate::{Ctx, passwords};
+
+/// How long the link works.
+const LINK_LIFE: Duration = Duration::from_secs(30 * 60);
+
+/// Sends a link to choose a new password, if the address is an account's. The answer and its time are the same if it is
+/// not: the look-up happens behind the answer.
+///
+/// # Errors
+/// `invalid_request` for what is no address; `rate_limited`; `busy`.
+pub fn forgot_password(ctx: &Ctx, email: &str) -> Result<()> {
+    let email = Email::parse(email).map_err(|issue| Error::field("email", issue))?;
+    let account = hex::encode(Sha256::digest(email.as_str()));
+    let limiter = ctx.app().limiter();
+    // By account and address together, so that a stranger elsewhere cannot keep anybody from asking.
+    limiter.take(presets::FORGOT_ACCOUNT, &format!("{account}@{}", ctx.origin.address), 1)?;
+    // Many strangers together cannot fill somebody's mailbox either; the links that were sent go on working.
+    if limiter.take(presets::FORGOT_MAILBOX, &account, 1).is_err() {
+        return Ok(());
+    }
+    let behind = ctx.clone();
+    ctx.app().behind().put(async move {
+        if let Err(fault) = send_link(&behind, &email).await {
+            tracing::error!(error = ?fault, request.id = behind.origin.request_id, "password_reset.not_sent");
+        }
+    })
+}
+
+async fn send_link(ctx: &Ctx, email: &Email) -> Result<()> {
+    let app = ctx.app();
+    let user = app.store().first(&queries::user_by_email(email)).await?;
+    let Some(user) = user.filter(|user| user.disabled_at.is_none()) else { return Ok(()) };
+    let made = links::make(ctx, &user, Purpose::ResetPassword, &user.email, LINK_LIFE);
+    let letter = Letter::ResetPassword { link: made.address, expires: made.link.expires_at };
+    let target = Target::new("user", &user.id);
+    let audit = ctx.audit(Action::PasswordResetRequested, Outcome::Success, target, json!({}));
+    let batch = Batch::new().insert(&made.link)?.insert(&audit)?;
+    app.store().write(messages::post(ctx, batch, (&user).into(), &letter)?).await.map(drop)
+}
+
+/// Whether a link still works, before its form is shown.
+///
+/// # Errors
+/// `link_invalid`.
+pub async fn check_reset(ctx: &Ctx, token: &str) -> Result<()> {
+    links::find(ctx, token, &[Purpose::ResetPassword]).await.map(drop)
+}
+
+/// Chooses a new password through a link. All sessions of the account end; the link proves its address too. Nobody is
+/// signed in by it: second factors are asked for at the sign-in that follows.
+///
+/// # Errors
+/// `link_invalid`; `invalid_request` where the password is weak, and the link then still works.
+pub async fn reset_password(ctx: &Ctx, token: &str, password: Secret<String>) -> Result<()> {
+    let app = ctx.app();
+    let (link, user) = links::find(ctx, token, &[Purpose::ResetPassword]).await?;
+    let mut faults = Faults::default();
+    let known = [user.name.as_str(), user.email.as_str(), "engify"];
+    faults.take("password", passwords::check_new(password.reveal(), &known));
+    faults.check()?;
+    let hash = app.hasher().hash(password).await?;
+    let scope = Scope::Everything("the link's token tells whose it is");
+    // Only while the account still has the address that the link was sent to.
+    let patch = Patch::new(scope, &user.id)
+        .when("email", &link.email)?
+        .set("passwordHash", hash.reveal())?
+        .set("emailVerifiedAt", user.email_verified_at.unwrap_or(ctx.now()))?
+        .set("updatedAt", ctx.now())?;
+    let sessions = app.store().find(&queries::sessions_of(&user.id).limit(1000)).await?.items;
+    let mut batch = links::used(Batch::new(), &link, ctx.now())?.patch::<User>(patch);
+    for session in &sessions {
+        batch = batch.delete::<Session>(Scope::Owner(user.id.clone()), &session.id);
+    }
+    let details = json!({ "sessionsEnded": sessions.len() });
+    let audit = ctx.audit(Action::PasswordReset, Outcome::Success, Target::new("user", &user.id), details);
+    let letter = Letter::PasswordChanged { deed: Deed::now(ctx) };
+    let batch = messages::post(ctx, batch.insert(&audit)?, (&user).into(), &letter)?;
+    let batch = links::void_others(ctx, batch, &link).await?;
+    app.store().write(batch).await.map_err(links::named)?;
+    app.caches().user_changed(user.id.as_str()).await;
+    for session in &sessions {
+        app.caches().session_changed(&session.id).await;
+    }
+    Ok(())
+}
