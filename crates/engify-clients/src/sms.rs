@@ -13,8 +13,8 @@ mod codes;
 mod twilio;
 pub mod webhook;
 
-pub use codes::{CODE_LIFE, TRIES};
 use codes::Codes;
+pub use codes::{CODE_LIFE, TRIES};
 
 /// Who takes text messages onwards.
 #[derive(Debug)]

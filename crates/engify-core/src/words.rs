@@ -85,12 +85,17 @@ impl Phone {
     /// # Errors
     /// Says what a number looks like.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let text: String = text.trim().chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
+        let text: String =
+            text.trim().chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
         let digits = text.strip_prefix('+').unwrap_or_default();
         let fits = (7..=15).contains(&digits.len())
             && digits.bytes().all(|byte| byte.is_ascii_digit())
             && !digits.starts_with('0');
-        if fits { Ok(Self(text)) } else { Err("is not a phone number with its country, such as +15005550006".to_owned()) }
+        if fits {
+            Ok(Self(text))
+        } else {
+            Err("is not a phone number with its country, such as +15005550006".to_owned())
+        }
     }
 
     /// As people recognise their own without others reading it: `+…06`.

@@ -105,7 +105,10 @@ impl TestApp {
     /// The newest message of this kind to this address or phone.
     pub async fn mail(&self, to: &str, kind: MessageKind) -> Mail {
         let mails = self.mailbox().await;
-        mails.into_iter().find(|mail| mail.to == to && mail.kind == kind).expect("a message of this kind to them")
+        mails
+            .into_iter()
+            .find(|mail| mail.to == to && mail.kind == kind)
+            .expect("a message of this kind to them")
     }
 
     /// Where its data are.

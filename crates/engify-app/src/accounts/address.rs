@@ -111,7 +111,10 @@ pub async fn verify_address(ctx: &Ctx, token: &str) -> Result<Email> {
     };
     let target = Target::new("user", &user.id);
     let audit = ctx.audit(Action::EmailVerified, Outcome::Success, target, json!({}));
-    app.store().write(batch.insert(&audit)?).await.map_err(|fault| named_taken(links::named(fault), "email"))?;
+    app.store()
+        .write(batch.insert(&audit)?)
+        .await
+        .map_err(|fault| named_taken(links::named(fault), "email"))?;
     app.caches().user_changed(user.id.as_str()).await;
     Ok(link.email)
 }

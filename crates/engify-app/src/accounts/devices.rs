@@ -5,8 +5,8 @@
 
 use std::net::IpAddr;
 
-use engify_core::account::{Device, User};
 use engify_core::Result;
+use engify_core::account::{Device, User};
 use engify_core::tenancy::Scope;
 use engify_store::{Batch, queries};
 use sha2::{Digest, Sha256};
@@ -96,7 +96,10 @@ mod tests {
     fn browsers_are_named_as_people_name_them() {
         let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
         let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1";
-        assert_eq!([name(firefox), name(phone), name("curl/8.5.0")], ["Firefox on Linux", "Safari on iPhone", "curl"]);
+        assert_eq!(
+            [name(firefox), name(phone), name("curl/8.5.0")],
+            ["Firefox on Linux", "Safari on iPhone", "curl"]
+        );
         assert_eq!([name(""), name("my-script 1")], ["Unknown", "my-script 1"]);
     }
 

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use engify_clients::delivery::{Failure, FailureKind};
-use engify_clients::sms::Started;
 pub use engify_clients::sms::Checked;
+use engify_clients::sms::Started;
 use engify_core::message::{Channel, Content, Message, MessageFailure, MessageKind, MessageState, Receiver};
 use engify_core::words::Phone;
 use engify_core::{Error, Kind, Result};
@@ -32,7 +32,8 @@ pub async fn send(ctx: &Ctx, to: &Phone) -> Result<()> {
     };
     let (record, outcome) = match started {
         Ok(Started::Kept(text)) => {
-            let content = Content { subject: String::new(), text: text.reveal().clone(), html: String::new() };
+            let content =
+                Content { subject: String::new(), text: text.reveal().clone(), html: String::new() };
             (Message { content: Some(seal(app, &record.id, &content)?), ..record }, Ok(()))
         }
         Ok(Started::Sent(reference)) => {
@@ -46,13 +47,15 @@ pub async fn send(ctx: &Ctx, to: &Phone) -> Result<()> {
             (sent, Ok(()))
         }
         Err(failure) => {
-            let told = MessageFailure { kind: failure.kind.word().to_owned(), message: failure.message.clone() };
+            let told =
+                MessageFailure { kind: failure.kind.word().to_owned(), message: failure.message.clone() };
             let failed = Message { state: MessageState::Failed, failure: Some(told), ..record };
             (failed, Err(refusal(failure)))
         }
     };
     tracing::info!(message.id = %record.id, message.to = masked(&record.to), message.state = record.state.as_str(), "message.code");
-    metrics::counter!("engify_messages_total", "channel" => "sms", "state" => record.state.as_str()).increment(1);
+    metrics::counter!("engify_messages_total", "channel" => "sms", "state" => record.state.as_str())
+        .increment(1);
     app.store().write(Batch::new().insert(&record)?).await?;
     outcome
 }

@@ -18,9 +18,9 @@ use engify_store::journal::Change;
 use engify_store::{Batch, Entity, Patch, queries};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
+use tokio::sync::Mutex;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{RECORD, everybody, masked, unseal};
@@ -222,7 +222,8 @@ fn note(app: &App, message: &Message, outcome: Result<Handed, Stuck>) -> Result<
         Err(Stuck::Refused(failure)) => {
             app.vitals().mail_failed(&failure);
             let word = failure.kind.word();
-            let wait = usize::try_from(message.attempts).ok().and_then(|tries| WAITS.get(tries.saturating_sub(1)));
+            let wait =
+                usize::try_from(message.attempts).ok().and_then(|tries| WAITS.get(tries.saturating_sub(1)));
             let wait = wait.filter(|_| failure.kind.may_pass()).copied();
             let next = wait.map(|wait| now.plus(wait.max(failure.retry_after.unwrap_or_default())));
             let failure = MessageFailure { kind: word.to_owned(), message: failure.message };
@@ -240,7 +241,9 @@ fn note(app: &App, message: &Message, outcome: Result<Handed, Stuck>) -> Result<
         MessageState::Queued => {
             tracing::warn!(message.id = %id, message.kind = kind, message.to = to, message.attempt = attempt, message.failure = word, "message.not_sent: trying again");
         }
-        _ => tracing::info!(message.id = %id, message.kind = kind, message.to = to, message.attempt = attempt, message.state = state.as_str(), "message.sent"),
+        _ => {
+            tracing::info!(message.id = %id, message.kind = kind, message.to = to, message.attempt = attempt, message.state = state.as_str(), "message.sent")
+        }
     }
     patch.set("state", state)
 }
@@ -250,7 +253,9 @@ async fn sweep(app: &App) -> Result<()> {
     let now = app.clock().now();
     let messages = app.store().find(&queries::messages_expired(now).limit(500)).await?.items;
     let links = app.store().find(&queries::links_expired(now).limit(500)).await?.items;
-    let batch = messages.iter().fold(Batch::new(), |batch, message| batch.delete::<Message>(everybody(), &message.id));
+    let batch = messages
+        .iter()
+        .fold(Batch::new(), |batch, message| batch.delete::<Message>(everybody(), &message.id));
     let batch = links.iter().fold(batch, |batch, link| batch.delete::<Link>(everybody(), &link.id));
     match app.store().write(batch).await {
         Err(fault) if fault.kind() == Kind::Conflict => Ok(()),

@@ -145,9 +145,14 @@ impl Letter {
             Self::VerifyAddress { link, expires } => (
                 "Confirm your address".to_owned(),
                 vec![
-                    Say(format!("Confirm that this address is yours, so that {installation} can reach you when it matters.")),
+                    Say(format!(
+                        "Confirm that this address is yours, so that {installation} can reach you when it matters."
+                    )),
                     Press("Confirm this address", link.clone()),
-                    Say(format!("The link works once, until {}. If you did not ask for it, do nothing.", when(*expires))),
+                    Say(format!(
+                        "The link works once, until {}. If you did not ask for it, do nothing.",
+                        when(*expires)
+                    )),
                 ],
             ),
             Self::ResetPassword { link, expires } => (
@@ -164,17 +169,25 @@ impl Letter {
             Self::PasswordChanged { deed } => (
                 "Your password was changed".to_owned(),
                 vec![
-                    Say(format!("The password of your account on {installation} was changed. Other browsers were signed out.")),
+                    Say(format!(
+                        "The password of your account on {installation} was changed. Other browsers were signed out."
+                    )),
                     facts(deed),
-                    say("If this was not you, choose a new password at once (\"Forgot the password?\" on the sign-in page), and tell whoever runs this installation."),
+                    say(
+                        "If this was not you, choose a new password at once (\"Forgot the password?\" on the sign-in page), and tell whoever runs this installation.",
+                    ),
                 ],
             ),
             Self::NewDevice { deed } => (
                 "A new device signed in".to_owned(),
                 vec![
-                    Say(format!("Somebody signed in to your account on {installation} from a device that was not used before.")),
+                    Say(format!(
+                        "Somebody signed in to your account on {installation} from a device that was not used before."
+                    )),
                     facts(deed),
-                    say("If this was you, there is nothing to do. If not, change your password and end the other sessions under Settings, Security."),
+                    say(
+                        "If this was you, there is nothing to do. If not, change your password and end the other sessions under Settings, Security.",
+                    ),
                 ],
             ),
             Self::FactorsChanged { what, deed } => (
@@ -182,13 +195,17 @@ impl Letter {
                 vec![
                     Say(what.clone()),
                     facts(deed),
-                    say("If this was not you, change your password, look at Settings, Security, and tell whoever runs this installation."),
+                    say(
+                        "If this was not you, change your password, look at Settings, Security, and tell whoever runs this installation.",
+                    ),
                 ],
             ),
             Self::AddressChanged { to, deed } => (
                 "Your address was changed".to_owned(),
                 vec![
-                    Say(format!("Your account on {installation} now has the address {to}. You sign in with that one.")),
+                    Say(format!(
+                        "Your account on {installation} now has the address {to}. You sign in with that one."
+                    )),
                     facts(deed),
                     say("If this was not you, tell whoever runs this installation at once."),
                 ],
@@ -196,7 +213,12 @@ impl Letter {
             Self::Invitation { organization, inviter, role, link, expires } => (
                 format!("Join {} on {installation}", tame(organization)),
                 vec![
-                    Say(format!("{} asks you to join {} as {}.", tame(inviter), tame(organization), tame(role))),
+                    Say(format!(
+                        "{} asks you to join {} as {}.",
+                        tame(inviter),
+                        tame(organization),
+                        tame(role)
+                    )),
                     Press("Look at the invitation", link.clone()),
                     Say(format!("It ends {}. If you do not know who this is, do nothing.", when(*expires))),
                 ],
@@ -205,7 +227,9 @@ impl Letter {
                 "An API key ends soon".to_owned(),
                 vec![
                     Say(format!("The API key {} ({prefix}…) stops working {}.", tame(name), when(*expires))),
-                    say("Rotate it under Settings, API keys, and put the new one where the old one is used; both work while you do."),
+                    say(
+                        "Rotate it under Settings, API keys, and put the new one where the old one is used; both work while you do.",
+                    ),
                 ],
             ),
         };

@@ -43,7 +43,8 @@ impl Frame<'_> {
                 Piece::Say(words) => write!(text, "{words}\n\n"),
                 Piece::Press(label, link) => write!(text, "{label}:\n{}\n\n", link.reveal()),
                 Piece::Facts(facts) => {
-                    let lines: String = facts.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+                    let lines: String =
+                        facts.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
                     writeln!(text, "{lines}")
                 }
             };
@@ -92,8 +93,7 @@ impl Frame<'_> {
 }
 
 const BODY: &str = "max-width:560px;margin:24px auto;padding:0 16px;font:15px/1.5 system-ui,sans-serif";
-const BUTTON: &str =
-    "display:inline-block;padding:10px 18px;border-radius:6px;background:#c2410c;color:#ffffff;text-decoration:none";
+const BUTTON: &str = "display:inline-block;padding:10px 18px;border-radius:6px;background:#c2410c;color:#ffffff;text-decoration:none";
 
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

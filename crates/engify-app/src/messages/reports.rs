@@ -2,9 +2,9 @@
 //! late; what it says is noted all the same, and changes nothing the second time.
 
 pub use engify_clients::mail::webhook::Request as SendGridReport;
-pub use engify_clients::sms::webhook::Request as TwilioReport;
 use engify_clients::mail::webhook::{self, Fate};
 use engify_clients::sms;
+pub use engify_clients::sms::webhook::Request as TwilioReport;
 use engify_core::ids::MessageId;
 use engify_core::message::{Message, MessageFailure, MessageState};
 use engify_core::settings::Sms;
@@ -61,6 +61,7 @@ fn fate(id: &MessageId, fate: Fate) -> Result<Patch> {
 }
 
 fn unsigned(why: &'static str) -> Error {
-    let message = "The signature does not fit. Check the key and the address that the sender's console shows.";
+    let message =
+        "The signature does not fit. Check the key and the address that the sender's console shows.";
     Error::new(Kind::Unauthenticated, "bad_signature", message).because(why)
 }

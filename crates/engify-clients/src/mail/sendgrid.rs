@@ -39,11 +39,7 @@ struct Fault {
 }
 
 impl SendGrid {
-    pub(super) fn new(
-        mail: &settings::Mail,
-        key: Secret<String>,
-        base_url: &str,
-    ) -> Result<Self, String> {
+    pub(super) fn new(mail: &settings::Mail, key: Secret<String>, base_url: &str) -> Result<Self, String> {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.reveal()))
             .map_err(|_: InvalidHeaderValue| "the key has characters that no key has".to_owned())?;
         bearer.set_sensitive(true);
@@ -95,7 +91,10 @@ impl SendGrid {
         let said = refusal.errors.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; ");
         let said = said.replace(self.key.reveal().as_str(), "[key]");
         let receiver = refusal.errors.iter().any(|fault| {
-            fault.field.as_deref().is_some_and(|field| field.starts_with("personalizations") && field.contains("to"))
+            fault
+                .field
+                .as_deref()
+                .is_some_and(|field| field.starts_with("personalizations") && field.contains("to"))
         });
         let (kind, what) = match answer.status.as_u16() {
             // SendGrid answers 401 for both; only its words tell them apart.
@@ -118,7 +117,9 @@ impl SendGrid {
             status @ 500.. => (Away, format!("SendGrid has trouble of its own ({status}); status.sendgrid.com tells more.")),
             status => (Rejected, format!("SendGrid refused the mail ({status}).")),
         };
-        Failure::new(kind, what).saying("SendGrid", &said).after(answer.retry_after().or_else(|| reset(answer)))
+        Failure::new(kind, what)
+            .saying("SendGrid", &said)
+            .after(answer.retry_after().or_else(|| reset(answer)))
     }
 }
 

@@ -75,7 +75,10 @@ impl Smtp {
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_owned(),
             ))
-            .multipart(MultiPart::alternative_plain_html(mail.text.reveal().clone(), mail.html.reveal().clone()))
+            .multipart(MultiPart::alternative_plain_html(
+                mail.text.reveal().clone(),
+                mail.html.reveal().clone(),
+            ))
             .map_err(|fault| fault.to_string())
     }
 
@@ -85,29 +88,37 @@ impl Smtp {
         let said = fault.to_string();
         let host = &self.host;
         let (kind, what) = match code {
-            Some(530 | 534 | 535 | 538) => {
-                (BadKey, "The mail server does not accept the login. Check user and password in SMTP_URL.".to_owned())
-            }
+            Some(530 | 534 | 535 | 538) => (
+                BadKey,
+                "The mail server does not accept the login. Check user and password in SMTP_URL.".to_owned(),
+            ),
             Some(550 | 551 | 553 | 556) => (
                 RefusedAddress,
-                "The mail server does not take this receiver, or not from this sender (SENDGRID_FROM_EMAIL).".to_owned(),
+                "The mail server does not take this receiver, or not from this sender (SENDGRID_FROM_EMAIL)."
+                    .to_owned(),
             ),
             Some(500..) => (Rejected, "The mail server refused the mail.".to_owned()),
             Some(_) => (Away, "The mail server takes no mail right now.".to_owned()),
             None if fault.is_timeout() => (Timeout, format!("{SERVER} did not answer in time.")),
             None if fault.is_tls() => (
                 Away,
-                format!("No TLS with the mail server {host}: its certificate must carry that name and come from a public authority."),
+                format!(
+                    "No TLS with the mail server {host}: its certificate must carry that name and come from a public authority."
+                ),
             ),
             None if fault.is_client() && said.to_ascii_uppercase().contains("UTF8") => (
                 RefusedAddress,
                 "The mail server does not take addresses with letters beyond ASCII.".to_owned(),
             ),
             // No way to log in that both sides know, or no STARTTLS where it is required.
-            None if fault.is_client() => {
-                (BadKey, "The mail server offers no way to log in safely. Check SMTP_URL: smtps:// for port 465.".to_owned())
+            None if fault.is_client() => (
+                BadKey,
+                "The mail server offers no way to log in safely. Check SMTP_URL: smtps:// for port 465."
+                    .to_owned(),
+            ),
+            None => {
+                (Away, format!("The mail server {host} cannot be reached. Check SMTP_URL and the network."))
             }
-            None => (Away, format!("The mail server {host} cannot be reached. Check SMTP_URL and the network.")),
         };
         Failure::new(kind, what).saying(SERVER, &said)
     }

@@ -64,7 +64,8 @@ pub fn events(key: &str, request: Request<'_>, now: Time) -> Result<Vec<Event>, 
     if now.since(at) > OLDEST {
         return Err("the report is too old");
     }
-    let reported: Vec<Reported> = serde_json::from_slice(request.body).map_err(|_| "the body is no list of events")?;
+    let reported: Vec<Reported> =
+        serde_json::from_slice(request.body).map_err(|_| "the body is no list of events")?;
     Ok(reported.into_iter().filter_map(Reported::event).collect())
 }
 
@@ -96,7 +97,8 @@ mod tests {
 
     #[test]
     fn the_argument_has_one_name() {
-        let text = format!(r#"[{{"event":"delivered","{MESSAGE}":"m1"}},{{"event":"open","{MESSAGE}":"m1"}}]"#);
+        let text =
+            format!(r#"[{{"event":"delivered","{MESSAGE}":"m1"}},{{"event":"open","{MESSAGE}":"m1"}}]"#);
         let reported: Vec<Reported> = serde_json::from_str(&text).unwrap();
         let events: Vec<_> = reported.into_iter().filter_map(Reported::event).collect();
         assert_eq!(events, [Event { message: "m1".to_owned(), fate: Fate::Delivered }]);

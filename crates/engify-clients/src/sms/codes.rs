@@ -55,7 +55,8 @@ impl Codes {
     pub(super) fn check(&self, to: &Phone, code: &str) -> Checked {
         let now = self.clock.now();
         let mut all = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(waiting) = all.get_mut(to).filter(|waiting| waiting.until > now && waiting.tries < TRIES) else {
+        let Some(waiting) = all.get_mut(to).filter(|waiting| waiting.until > now && waiting.tries < TRIES)
+        else {
             all.remove(to);
             return Checked::Nothing;
         };

@@ -108,27 +108,34 @@ impl Twilio {
     fn refusal(&self, answer: &Answer, told: &Told) -> Failure {
         use FailureKind::{Away, BadKey, RateLimited, RefusedAddress, RefusedSender, Rejected};
         let (kind, what) = match (told.code, answer.status.as_u16()) {
-            (Some(60202 | 60203 | 20429), _) | (_, 429) => {
-                (RateLimited, "Twilio sends and checks no more codes for this number right now; it allows 5 each in 10 minutes.")
-            }
-            (Some(20003 | 20005 | 20006), _) | (_, 401) => {
-                (BadKey, "Twilio does not accept the account. Copy TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN from its console.")
-            }
-            (Some(21608), _) => {
-                (RefusedAddress, "A trial account of Twilio texts only numbers that were verified there. Verify it, or upgrade the account.")
-            }
-            (Some(21408), _) => {
-                (RefusedAddress, "This Twilio account may not text that country. Allow it under Messaging, Geo permissions.")
-            }
-            (Some(21211 | 21214 | 21217 | 21610 | 21612 | 21614 | 60200 | 60205 | 60410 | 60605), _) => {
-                (RefusedAddress, "Twilio does not take this number. It must be a mobile number with its country, such as +15005550006.")
-            }
-            (Some(21212 | 21603 | 21606 | 21659 | 21660), _) => {
-                (RefusedSender, "Twilio does not let us text from TWILIO_PHONE_NUMBER. It must be a number of this account that can send texts.")
-            }
-            (Some(NO_SUCH_THING), _) | (_, 404) => {
-                (BadKey, "Twilio knows no such account or Verify service. Check TWILIO_ACCOUNT_SID and TWILIO_VERIFY_SERVICE_SID.")
-            }
+            (Some(60202 | 60203 | 20429), _) | (_, 429) => (
+                RateLimited,
+                "Twilio sends and checks no more codes for this number right now; it allows 5 each in 10 minutes.",
+            ),
+            (Some(20003 | 20005 | 20006), _) | (_, 401) => (
+                BadKey,
+                "Twilio does not accept the account. Copy TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN from its console.",
+            ),
+            (Some(21608), _) => (
+                RefusedAddress,
+                "A trial account of Twilio texts only numbers that were verified there. Verify it, or upgrade the account.",
+            ),
+            (Some(21408), _) => (
+                RefusedAddress,
+                "This Twilio account may not text that country. Allow it under Messaging, Geo permissions.",
+            ),
+            (Some(21211 | 21214 | 21217 | 21610 | 21612 | 21614 | 60200 | 60205 | 60410 | 60605), _) => (
+                RefusedAddress,
+                "Twilio does not take this number. It must be a mobile number with its country, such as +15005550006.",
+            ),
+            (Some(21212 | 21603 | 21606 | 21659 | 21660), _) => (
+                RefusedSender,
+                "Twilio does not let us text from TWILIO_PHONE_NUMBER. It must be a number of this account that can send texts.",
+            ),
+            (Some(NO_SUCH_THING), _) | (_, 404) => (
+                BadKey,
+                "Twilio knows no such account or Verify service. Check TWILIO_ACCOUNT_SID and TWILIO_VERIFY_SERVICE_SID.",
+            ),
             (_, 500..) => (Away, "Twilio has trouble of its own; status.twilio.com tells more."),
             _ => (Rejected, "Twilio refused the message."),
         };

@@ -45,8 +45,13 @@ pub fn event(account: &settings::Twilio, request: Request<'_>) -> Result<Option<
     let fate = match field("MessageStatus") {
         Some("delivered") => Fate::Delivered,
         Some("failed" | "undelivered") => {
-            let code: String = field("ErrorCode").unwrap_or_default().chars().filter(char::is_ascii_digit).take(6).collect();
-            Fate::Bounced(if code.is_empty() { "it did not arrive".to_owned() } else { format!("error {code} of Twilio") })
+            let code: String =
+                field("ErrorCode").unwrap_or_default().chars().filter(char::is_ascii_digit).take(6).collect();
+            Fate::Bounced(if code.is_empty() {
+                "it did not arrive".to_owned()
+            } else {
+                format!("error {code} of Twilio")
+            })
         }
         _ => return Ok(None),
     };
@@ -54,7 +59,8 @@ pub fn event(account: &settings::Twilio, request: Request<'_>) -> Result<Option<
 }
 
 fn mac(token: &Secret<String>, url: &str, fields: &[(String, String)]) -> Result<Hmac<Sha1>, &'static str> {
-    let mut mac = Hmac::<Sha1>::new_from_slice(token.reveal().as_bytes()).map_err(|_| "the token is no key")?;
+    let mut mac =
+        Hmac::<Sha1>::new_from_slice(token.reveal().as_bytes()).map_err(|_| "the token is no key")?;
     mac.update(url.as_bytes());
     for (name, value) in fields {
         mac.update(name.as_bytes());

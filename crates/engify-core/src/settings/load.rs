@@ -247,9 +247,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 "is missing beside UPSTASH_REDIS_REST_URL; copy both from the Upstash console",
             );
         }
-        Services {
-            redis: enabled && (self.secret("REDIS_URL").is_some() || upstash.0.is_some()),
-        }
+        Services { redis: enabled && (self.secret("REDIS_URL").is_some() || upstash.0.is_some()) }
     }
 
     pub(super) fn text(&self, name: &str) -> Option<String> {

@@ -146,7 +146,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.fault("TWILIO_ACCOUNT_SID", "is not AC and 32 hex digits; copy it from Twilio's console");
         }
         if service.as_ref().is_some_and(|sid| !is_sid(sid, "VA")) {
-            self.fault("TWILIO_VERIFY_SERVICE_SID", "is not VA and 32 hex digits; copy it from Verify, Services");
+            self.fault(
+                "TWILIO_VERIFY_SERVICE_SID",
+                "is not VA and 32 hex digits; copy it from Verify, Services",
+            );
         }
         let number = self.text("TWILIO_PHONE_NUMBER").and_then(|text| {
             Phone::parse(&text).map_err(|issue| self.fault("TWILIO_PHONE_NUMBER", issue)).ok()
@@ -214,7 +217,8 @@ fn unescaped(text: &str) -> Option<String> {
     while let Some((&byte, behind)) = rest.split_first() {
         match (byte, behind) {
             (b'%', [high, low, behind @ ..]) => {
-                let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                let digit =
+                    |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
                 bytes.push(digit(*high)? * 16 + digit(*low)?);
                 rest = behind;
             }
@@ -257,11 +261,25 @@ mod tests {
         let read = |text: &str| smtp(text).map(|smtp| (smtp.host, smtp.port, smtp.tls, smtp.login.is_some()));
         let of = |host: &str, port, tls, login| Some((host.to_owned(), port, tls, login));
         assert_eq!(read("smtps://u:p@mail.example.com"), of("mail.example.com", 465, SmtpTls::Whole, true));
-        assert_eq!(read("smtp://u:p@mail.example.com:2525"), of("mail.example.com", 2525, SmtpTls::Required, true));
+        assert_eq!(
+            read("smtp://u:p@mail.example.com:2525"),
+            of("mail.example.com", 2525, SmtpTls::Required, true)
+        );
         assert_eq!(read("smtp://mail.example.com"), of("mail.example.com", 25, SmtpTls::Offered, false));
-        assert_eq!(read("smtp://mail.example.com?tls=required"), of("mail.example.com", 587, SmtpTls::Required, false));
+        assert_eq!(
+            read("smtp://mail.example.com?tls=required"),
+            of("mail.example.com", 587, SmtpTls::Required, false)
+        );
         assert_eq!(read("smtp://u:p@127.0.0.1:1025"), of("127.0.0.1", 1025, SmtpTls::None, true));
-        for wrong in ["", "mail.example.com", "http://mail.example.com", "smtp://", "smtp://u@h", "smtp://h?tls=maybe", "smtps://u:%zz@h"] {
+        for wrong in [
+            "",
+            "mail.example.com",
+            "http://mail.example.com",
+            "smtp://",
+            "smtp://u@h",
+            "smtp://h?tls=maybe",
+            "smtps://u:%zz@h",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
         let (user, password) = smtp("smtps://ana%40example.com:p%2Fw+d@h").unwrap().login.unwrap();
@@ -285,9 +303,15 @@ mod tests {
         ];
         assert_eq!(faults(&pairs), named);
         let wrong = with(&[("SMTP_URL", "smtp://ana:hunter2@")]).unwrap_err();
-        assert!(wrong.iter().all(|fault| fault.name == "SMTP_URL" && !fault.issue.contains("hunter2")), "{wrong:?}");
+        assert!(
+            wrong.iter().all(|fault| fault.name == "SMTP_URL" && !fault.issue.contains("hunter2")),
+            "{wrong:?}"
+        );
         assert_eq!(faults(&[("TWILIO_AUTH_TOKEN", "t")]), ["TWILIO_ACCOUNT_SID"]);
-        assert_eq!(faults(&[("TWILIO_ACCOUNT_SID", ACCOUNT), ("TWILIO_AUTH_TOKEN", "t")]), ["TWILIO_VERIFY_SERVICE_SID"]);
+        assert_eq!(
+            faults(&[("TWILIO_ACCOUNT_SID", ACCOUNT), ("TWILIO_AUTH_TOKEN", "t")]),
+            ["TWILIO_VERIFY_SERVICE_SID"]
+        );
     }
 
     #[test]
