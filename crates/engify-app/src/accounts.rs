@@ -23,12 +23,10 @@ use crate::{App, cache, messages, passwords};
 mod address;
 mod devices;
 mod links;
-mod people;
 mod recovery;
 
 pub use address::{change_address, check_address, resend, verify_address};
 pub use devices::name as device_name;
-pub use people::{count, list, names};
 pub use recovery::{check_reset, forgot_password, reset_password};
 
 /// A session ends after this long, whatever its use.
@@ -109,20 +107,32 @@ pub(crate) async fn new_user(ctx: &Ctx, form: SignUp, role: Role) -> Result<User
         faults.check()?;
         return Err(Error::internal("a form without faults has all fields"));
     };
+    let hash = ctx.app().hasher().hash(form.password).await?;
+    Ok(account(ctx, email, name, role, Some(hash)))
+}
+
+/// An account as it begins, not yet stored.
+pub(crate) fn account(
+    ctx: &Ctx,
+    email: Email,
+    name: String,
+    role: Role,
+    password_hash: Option<Secret<String>>,
+) -> User {
     let now = ctx.now();
-    Ok(User {
+    User {
         id: UserId::make(ctx.app().ids()),
         email,
         name,
         role,
         organization_id: None,
-        password_hash: Some(ctx.app().hasher().hash(form.password).await?),
+        password_hash,
         email_verified_at: None,
         disabled_at: None,
         last_sign_in_at: Some(now),
         created_at: now,
         updated_at: now,
-    })
+    }
 }
 
 /// Signs in with address and password. The answer and its time are the same for an unknown address and a wrong password.

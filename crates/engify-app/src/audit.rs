@@ -37,7 +37,8 @@ pub async fn list(ctx: &Ctx, filter: &Filter, limit: u32, cursor: Option<&str>) 
         before: given(&filter.until).and_then(|text| faults.take("until", text.parse::<Time>())),
     };
     faults.check()?;
-    let query = queries::audit_entries(&narrowed);
+    let Some(scope) = crate::users::scope(ctx) else { return Ok(Page { items: Vec::new(), next: None }) };
+    let query = queries::audit_entries(scope, &narrowed);
     let cursor = cursor.map(|cursor| Cursor::decode(cursor, query.name())).transpose()?;
     ctx.app().store().find(&query.limit(limit).after(cursor)).await
 }

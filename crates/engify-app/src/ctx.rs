@@ -7,7 +7,7 @@ use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, AuditEntry, Outcome, Target};
 use engify_core::ids::{AuditId, OrganizationId, UserId};
 use engify_core::permission::{Permission, Role};
-use engify_core::tenancy::{Scope, Tenancy, Visibility};
+use engify_core::tenancy::{Audience, Scope, Tenancy, Visibility};
 use engify_core::{Error, Kind, Result, Time};
 
 use crate::App;
@@ -152,6 +152,17 @@ impl Ctx {
             Actor::System(part) => Scope::Everything(part),
             _ => Scope::visible_to(self.user_id(), self.organization_id()),
         }
+    }
+
+    /// What the actor may see of owned documents that reach this far: nothing where they have no organization and ask for
+    /// its documents.
+    pub fn scope_of(&self, visibility: Visibility) -> Scope {
+        let audience = match visibility {
+            Visibility::Public => Some(Audience::Public),
+            Visibility::Organization => self.organization_id().cloned().map(Audience::Organization),
+            Visibility::Private => self.user_id().cloned().map(Audience::User),
+        };
+        Scope::Audiences(audience.into_iter().collect())
     }
 
     /// Ownership of something the actor makes.

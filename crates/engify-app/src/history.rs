@@ -103,7 +103,16 @@ pub async fn search(
 pub async fn get(ctx: &Ctx, id: &str) -> Result<Run> {
     ctx.require(Permission::RunsRead)?;
     let id = RunId::parse(id).map_err(|_| Error::not_found("run"))?;
-    ctx.app().store().get::<Run>(&ctx.scope(), id.as_str()).await?.ok_or_else(|| Error::not_found("run"))
+    let store = ctx.app().store();
+    if let Some(run) = store.get::<Run>(&ctx.scope(), id.as_str()).await? {
+        return Ok(run);
+    }
+    // One that was shared inside an organization which its owner has left since.
+    let own = match ctx.user_id() {
+        Some(user) => store.get::<Run>(&Scope::Owner(user.clone()), id.as_str()).await?,
+        None => None,
+    };
+    own.ok_or_else(|| Error::not_found("run"))
 }
 
 /// Shares a run inside the organization, or takes it back.
@@ -119,8 +128,14 @@ pub async fn share(ctx: &Ctx, id: &str, shared: bool) -> Result<()> {
     if shared && ctx.organization_id().is_none() {
         return Err(Error::field("visibility", "needs an organization, and you belong to none"));
     }
+    let made_elsewhere = run.tenancy.organization_id.is_some() && run.tenancy.organization_id.as_ref() != ctx.organization_id();
+    if shared && made_elsewhere {
+        return Err(Error::field("visibility", "cannot be your organization: the run was made in another one"));
+    }
     let visibility = if shared { Visibility::Organization } else { Visibility::Private };
-    let tenancy = Tenancy::new(run.tenancy.user_id, ctx.organization_id().cloned(), visibility);
+    // What is taken back stays among the runs of the organization in which it was made.
+    let organization = if shared { ctx.organization_id().cloned() } else { run.tenancy.organization_id };
+    let tenancy = Tenancy::new(run.tenancy.user_id, organization, visibility);
     let patch = Patch::new(Scope::Owner(person.user.id.clone()), &run.id)
         .set("visibility", tenancy.visibility)?
         .set("organizationId", &tenancy.organization_id)?

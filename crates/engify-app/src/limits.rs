@@ -57,6 +57,10 @@ pub mod presets {
     pub const VERIFY: Limit = Limit::new("verify-email", 5, 900);
     /// API keys made: 20 an hour.
     pub const KEY_CREATE: Limit = Limit::new("key-create", 20, 3600);
+    /// Invitations sent: 60 an hour.
+    pub const INVITE: Limit = Limit::new("invite", 60, 3600);
+    /// Links of invitations opened: 60 per 5 minutes.
+    pub const INVITATION: Limit = Limit::new("invitation", 60, 300);
     /// Imports: 30 an hour.
     pub const IMPORT: Limit = Limit::new("import", 30, 3600);
 }

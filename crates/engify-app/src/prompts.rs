@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engify_core::permission::Permission;
 use engify_core::prompt::{Difficulty, Prompt, PromptVersion};
-use engify_core::tenancy::Scope;
+use engify_core::tenancy::{Scope, Visibility};
 use engify_core::words::Slug;
 use engify_core::{Error, Result};
 use engify_store::search::Search;
@@ -41,6 +41,8 @@ pub struct Question {
     pub difficulty: Option<String>,
     /// Featured ones, or the others.
     pub featured: Option<bool>,
+    /// `public`, `organization` (one's own), `private` (one's own).
+    pub visibility: Option<String>,
     /// `relevance`, `newest`, `updated`, `used`, `rating`, `title`.
     pub sort: Option<String>,
     /// 1 to 100.
@@ -76,12 +78,16 @@ fn search(ctx: &Ctx, question: &Question) -> Result<Search> {
             |(_, sort)| *sort,
         ),
     };
+    let visibility = given(&question.visibility).and_then(|word| faults.take("visibility", Visibility::parse(&word)));
     if question.text.chars().count() > 500 {
         faults.push("q", "takes at most 500 characters");
     }
     faults.check()?;
     Ok(Search {
-        scope: ctx.scope(),
+        scope: match visibility {
+            Some(visibility) => ctx.scope_of(visibility),
+            None => ctx.scope(),
+        },
         text: question.text.clone(),
         filters: Filters {
             category: given(&question.category),
@@ -161,13 +167,16 @@ pub async fn version(ctx: &Ctx, slug: &str, number: u32) -> Result<PromptVersion
     found.ok_or_else(|| Error::not_found("version of this prompt"))
 }
 
-/// The caller's own prompts, newest first.
+/// The caller's own prompts, newest first. What they shared with an organization that they left is not among them.
 ///
 /// # Errors
 /// `unauthenticated`.
 pub async fn mine(ctx: &Ctx, limit: u32) -> Result<Vec<Prompt>> {
     let person = ctx.person()?;
-    Ok(ctx.app().store().find(&queries::prompts_of(&person.user.id).limit(limit)).await?.items)
+    let scope = ctx.scope();
+    let mut prompts = ctx.app().store().find(&queries::prompts_of(&person.user.id).limit(limit)).await?.items;
+    prompts.retain(|prompt| scope.covers(&prompt.tenancy));
+    Ok(prompts)
 }
 
 /// Whether the caller may change this prompt: its owner, or whoever may manage what they can see.

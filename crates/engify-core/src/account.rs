@@ -1,4 +1,4 @@
-//! People, their organizations and their sessions.
+//! People and their sessions.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,23 +33,6 @@ pub struct User {
     /// The last successful sign-in.
     pub last_sign_in_at: Option<Time>,
     /// When the account was made.
-    pub created_at: Time,
-    /// When it was last changed.
-    pub updated_at: Time,
-}
-
-/// A team that shares prompts, keys and limits.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Organization {
-    /// The document's id.
-    #[serde(rename = "_id")]
-    pub id: OrganizationId,
-    /// As people call it, 1 to 100 characters.
-    pub name: String,
-    /// Its name in addresses; unique.
-    pub slug: crate::words::Slug,
-    /// When it was made.
     pub created_at: Time,
     /// When it was last changed.
     pub updated_at: Time,

@@ -147,6 +147,18 @@ pub struct AuditEntry {
     pub created_at: Time,
 }
 
+impl AuditEntry {
+    /// Files the line under the organization that it concerns, where that is not the actor's own: what somebody from
+    /// outside does to an organization is for its administrators to read.
+    #[must_use]
+    pub fn concerning(mut self, organization: Option<&OrganizationId>) -> Self {
+        if let Some(organization) = organization {
+            self.organization_id = Some(organization.clone());
+        }
+        self
+    }
+}
+
 /// What an action was done to.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Target {

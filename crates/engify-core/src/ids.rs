@@ -66,6 +66,8 @@ id! {
     IdentityId,
     /// A message to somebody outside the browser.
     MessageId,
+    /// An invitation into an organization.
+    InvitationId,
 }
 
 /// Where ids and random bytes come from: the operating system, or a seed for repeatable tests.

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod ids;
 pub mod link;
 pub mod message;
+pub mod organization;
 pub mod permission;
 pub mod prompt;
 pub mod run;

@@ -79,16 +79,20 @@ words! {
         RunsReadOrganization = "runs:read_organization",
         /// Create, rotate and revoke one's own API keys.
         KeysManage = "keys:manage",
-        /// See users.
+        /// See users: those of one's organization, super admins all.
         UsersRead = "users:read",
-        /// Create, edit and disable users.
+        /// Create, edit and disable users within the same bounds.
         UsersWrite = "users:write",
-        /// Change roles.
+        /// Change roles within the same bounds, never above one's own.
         UsersManageRoles = "users:manage_roles",
-        /// Read the audit log.
+        /// Read the audit log of one's organization, super admins all of it.
         AuditRead = "audit:read",
-        /// Organization settings and members.
+        /// Organization settings, invitations and members.
         OrganizationManage = "organization:manage",
+        /// See one's own organization and its members.
+        OrganizationRead = "organization:read",
+        /// Make an organization, join one, leave it.
+        OrganizationJoin = "organization:join",
         /// See operations pages and figures.
         SystemRead = "system:read",
         /// Take and restore backups.
@@ -103,21 +107,29 @@ impl Role {
     pub fn allows(self, permission: Permission) -> bool {
         use Permission as P;
         match permission {
-            P::PromptsRead | P::PromptsWrite | P::WorkbenchRun | P::RunsRead | P::KeysManage => true,
+            P::PromptsRead
+            | P::PromptsWrite
+            | P::WorkbenchRun
+            | P::RunsRead
+            | P::KeysManage
+            | P::OrganizationRead
+            | P::OrganizationJoin => true,
             P::PromptsManage | P::RunsReadOrganization => self >= Self::OrgManager,
-            P::OrganizationManage | P::UsersRead => self >= Self::OrgAdmin,
-            P::UsersWrite
-            | P::UsersManageRoles
-            | P::AuditRead
-            | P::SystemRead
-            | P::SystemBackup
-            | P::SystemSettings => self == Self::SuperAdmin,
+            P::OrganizationManage | P::UsersRead | P::UsersWrite | P::UsersManageRoles | P::AuditRead => {
+                self >= Self::OrgAdmin
+            }
+            P::SystemRead | P::SystemBackup | P::SystemSettings => self == Self::SuperAdmin,
         }
     }
 
     /// Every permission of this role.
     pub fn permissions(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.iter().copied().filter(move |permission| self.allows(*permission))
+    }
+
+    /// One of the roles that only members of an organization have.
+    pub fn is_of_organization(self) -> bool {
+        matches!(self, Self::OrgMember | Self::OrgManager | Self::OrgAdmin)
     }
 
     /// An administrator: shorter sessions, second factor, operations pages.

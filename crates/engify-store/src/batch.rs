@@ -117,7 +117,11 @@ impl Batch {
 
     /// Changes some fields of one document. The batch fails with `stale` where none matches, unless [`Patch::or_skip`].
     #[must_use]
-    pub fn patch<E: Entity>(mut self, patch: Patch) -> Self {
+    pub fn patch<E: Entity>(mut self, mut patch: Patch) -> Self {
+        let set = &patch.changes.set;
+        let derived: Vec<_> =
+            set.iter().flat_map(|(field, value)| E::COLLECTION.derived_from(field, value)).collect();
+        patch.changes.set.extend(derived);
         self.writes.push(Write {
             collection: E::COLLECTION,
             id: patch.id,
@@ -157,7 +161,12 @@ impl Batch {
 
 fn doc<E: Entity>(entity: &E) -> Result<Doc> {
     match serde_json::to_value(entity).map_err(Error::internal)? {
-        Value::Object(doc) => Ok(doc),
+        Value::Object(mut doc) => {
+            let derived: Vec<_> =
+                doc.iter().flat_map(|(field, value)| E::COLLECTION.derived_from(field, value)).collect();
+            doc.extend(derived.into_iter().map(|(field, value)| (field.to_owned(), value)));
+            Ok(doc)
+        }
         _ => Err(Error::internal("an entity must be a JSON object")),
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// A named set of documents with its indexes, declared once, beside its entity, in [`crate::collections`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,47 @@ pub struct Collection {
     pub indexes: &'static [Index],
     /// Whether changes go to the journal. Off only for what can be made again (short-lived counters).
     pub journaled: bool,
+    /// Fields that follow from others and are only for searching. Whoever writes the one writes the other, and cannot
+    /// forget it.
+    pub derived: &'static [Derived],
+}
+
+/// A field that follows from another top-level one.
+#[derive(Debug, Clone, Copy)]
+pub struct Derived {
+    /// What it follows from; a text.
+    pub from: &'static str,
+    /// Its own name. Entities do not know it.
+    pub to: &'static str,
+    /// How it follows.
+    pub make: fn(&str) -> String,
+}
+
+// Functions have no useful equality; two rules with the same names are the same rule.
+impl PartialEq for Derived {
+    fn eq(&self, other: &Self) -> bool {
+        (self.from, self.to) == (other.from, other.to)
+    }
+}
+
+impl Eq for Derived {}
+
+impl Collection {
+    /// What follows from this field having this value.
+    pub(crate) fn derived_from(&self, field: &str, value: &Value) -> impl Iterator<Item = (&'static str, Value)> {
+        let text = value.as_str().unwrap_or_default();
+        self.derived.iter().filter(move |rule| rule.from == field).map(move |rule| (rule.to, (rule.make)(text).into()))
+    }
+}
+
+/// A text as it is searched: lower case, one space between words.
+pub fn folded(text: &str) -> String {
+    text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
+
+/// The last word of a name as it is searched.
+pub fn last_word(text: &str) -> String {
+    text.split_whitespace().next_back().unwrap_or_default().to_lowercase()
 }
 
 /// An index.

@@ -1,16 +1,17 @@
 //! The typed collections: every entity of core with its collection and indexes, declared once.
 
-use engify_core::account::{Device, Milestone, Organization, Session, User};
+use engify_core::account::{Device, Milestone, Session, User};
 use engify_core::api_key::ApiKey;
 use engify_core::audit::AuditEntry;
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::link::Link;
 use engify_core::message::Message;
+use engify_core::organization::{Invitation, OpenDomain, Organization};
 use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
 use engify_core::run::Run;
 
 use crate::collection::Direction::{Ascending as Asc, Descending as Desc};
-use crate::collection::{Collection, Direction, Entity, Index, IndexKind};
+use crate::collection::{Collection, Derived, Direction, Entity, Index, IndexKind, folded, last_word};
 
 const fn plain(fields: &'static [(&'static str, Direction)]) -> Index {
     Index { fields, kind: IndexKind::Plain }
@@ -20,10 +21,20 @@ const fn unique(fields: &'static [(&'static str, Direction)]) -> Index {
     Index { fields, kind: IndexKind::Unique }
 }
 
+// What people and organizations are found by: the beginning of their name; people also by that of its last word.
+const PERSON_KEYS: &[Derived] = &[NAME_KEY, Derived { from: "name", to: "lastNameKey", make: last_word }];
+const ORGANIZATION_KEYS: &[Derived] = &[NAME_KEY];
+const NAME_KEY: Derived = Derived { from: "name", to: "nameKey", make: folded };
+
 macro_rules! collections {
-    ($($entity:ident in $name:literal by $id:expr => [$($index:expr),* $(,)?];)+) => {
+    ($($entity:ident in $name:literal by $id:expr => [$($index:expr),* $(,)?] $(and $derived:expr)?;)+) => {
         $(impl Entity for $entity {
-            const COLLECTION: Collection = Collection { name: $name, indexes: &[$($index),*], journaled: true };
+            const COLLECTION: Collection = Collection {
+                name: $name,
+                indexes: &[$($index),*],
+                journaled: true,
+                derived: collections!(@derived $($derived)?),
+            };
 
             fn id(&self) -> &str {
                 let id: fn(&$entity) -> &str = $id;
@@ -34,6 +45,8 @@ macro_rules! collections {
         /// Every collection there is.
         pub const ALL: &[Collection] = &[$($entity::COLLECTION),+];
     };
+    (@derived) => { &[] };
+    (@derived $derived:expr) => { $derived };
 }
 
 collections! {
@@ -41,9 +54,23 @@ collections! {
         unique(&[("email", Asc)]),
         plain(&[("organizationId", Asc)]),
         plain(&[("role", Asc)]),
-    ];
+        plain(&[("nameKey", Asc)]),
+        plain(&[("lastNameKey", Asc)]),
+        plain(&[("organizationId", Asc), ("nameKey", Asc)]),
+        plain(&[("organizationId", Asc), ("lastNameKey", Asc)]),
+        plain(&[("organizationId", Asc), ("email", Asc)]),
+    ] and PERSON_KEYS;
     Organization in "organizations" by |organization| organization.id.as_str() => [
         unique(&[("slug", Asc)]),
+        plain(&[("nameKey", Asc)]),
+    ] and ORGANIZATION_KEYS;
+    Invitation in "invitations" by |invitation| invitation.id.as_str() => [
+        unique(&[("organizationId", Asc), ("email", Asc)]),
+        unique(&[("tokenHash", Asc)]),
+        plain(&[("organizationId", Asc), ("expiresAt", Asc)]),
+    ];
+    OpenDomain in "open_domains" by |domain| &domain.id => [
+        plain(&[("domain", Asc)]),
     ];
     Milestone in "milestones" by |milestone| &milestone.id => [];
     Session in "sessions" by |session| &session.id => [
@@ -84,6 +111,7 @@ collections! {
         plain(&[("userId", Asc), ("createdAt", Desc)]),
         plain(&[("action", Asc), ("createdAt", Desc)]),
         plain(&[("createdAt", Desc)]),
+        plain(&[("organizationId", Asc), ("createdAt", Desc)]),
     ];
     LinkedIdentity in "identities" by |identity| identity.id.as_str() => [
         unique(&[("issuer", Asc), ("subject", Asc)]),

@@ -1,13 +1,14 @@
 //! Every query that the program can make, by name. Nothing outside this file builds a [`Query`].
 
 use engify_core::Time;
-use engify_core::account::{Device, Organization, Session, User};
+use engify_core::account::{Device, Session, User};
 use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, AuditEntry};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::ids::{OrganizationId, PromptId, UserId};
 use engify_core::link::Link;
 use engify_core::message::{Message, MessageState};
+use engify_core::organization::{Domain, Invitation, OpenDomain, Organization};
 use engify_core::permission::Role;
 use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
 use engify_core::run::Run;
@@ -15,6 +16,7 @@ use engify_core::tenancy::Scope;
 use engify_core::words::{Email, Slug};
 
 use crate::collection::Direction::{Ascending, Descending};
+use crate::collection::{Entity, folded};
 use crate::query::Query;
 
 mod samples;
@@ -34,9 +36,9 @@ pub fn users_by_role(role: Role) -> Query<User> {
         .equal("role", role.as_str())
 }
 
-/// The members of an organization.
+/// The members of an organization, by name.
 pub fn users_of_organization(organization: &OrganizationId) -> Query<User> {
-    Query::new("users_of_organization", Scope::Organization(organization.clone()))
+    Query::new("users_of_organization", Scope::Organization(organization.clone())).sorted("nameKey", Ascending)
 }
 
 /// The organization with this slug.
@@ -44,6 +46,47 @@ pub fn organization_by_slug(slug: &Slug) -> Query<Organization> {
     Query::new("organization_by_slug", Scope::Everything("slugs are unique over all organizations"))
         .equal("slug", slug.as_str())
         .limit(1)
+}
+
+/// Every organization, for what is done for each of them, and for super admins.
+pub fn organizations_all() -> Query<Organization> {
+    Query::new("organizations_all", Scope::Everything("upkeep of the whole installation")).sorted("_id", Ascending)
+}
+
+/// Organizations whose names begin so, by name. Only super admins get here.
+pub fn organizations_by_name(beginning: &str) -> Query<Organization> {
+    let scope = Scope::Everything("super admins see every organization");
+    beginning_with(Query::new("organizations_by_name", scope), "nameKey", beginning)
+}
+
+/// The invitations of an organization, newest first.
+pub fn invitations_of(organization: &OrganizationId) -> Query<Invitation> {
+    Query::new("invitations_of", Scope::Organization(organization.clone())).sorted("_id", Descending)
+}
+
+/// The invitations of an organization whose links still work: each takes a seat.
+pub fn invitations_open(organization: &OrganizationId, now: Time) -> Query<Invitation> {
+    Query::new("invitations_open", Scope::Organization(organization.clone()))
+        .at_least("expiresAt", now.to_string())
+        .sorted("expiresAt", Ascending)
+}
+
+/// The invitation of this address into this organization.
+pub fn invitation_to(organization: &OrganizationId, email: &Email) -> Query<Invitation> {
+    Query::new("invitation_to", Scope::Organization(organization.clone())).equal("email", email.as_str()).limit(1)
+}
+
+/// The invitation whose link has this token.
+pub fn invitation_by_token(hash: &str) -> Query<Invitation> {
+    Query::new("invitation_by_token", Scope::Everything("the token is what tells which invitation it is"))
+        .equal("tokenHash", hash)
+        .limit(1)
+}
+
+/// The organizations that whoever has an address of this domain may join.
+pub fn open_domains(domain: &Domain) -> Query<OpenDomain> {
+    Query::new("open_domains", Scope::Everything("an open domain is there to be found"))
+        .equal("domain", domain.as_str())
 }
 
 /// The sessions of a person.
@@ -186,13 +229,12 @@ pub struct AuditFilter {
     pub before: Option<Time>,
 }
 
-/// The audit log, newest first. Only `audit:read` leads here.
-pub fn audit_entries(narrowed: &AuditFilter) -> Query<AuditEntry> {
-    let mut query =
-        Query::new("audit_entries", Scope::Everything("audit:read is an administrator's permission"))
-            .equal_if("userId", narrowed.user.as_ref().map(UserId::as_str))
-            .equal_if("action", narrowed.action.map(Action::as_str))
-            .sorted("createdAt", Descending);
+/// The audit log in scope, newest first. Only `audit:read` leads here.
+pub fn audit_entries(scope: Scope, narrowed: &AuditFilter) -> Query<AuditEntry> {
+    let mut query = Query::new("audit_entries", scope)
+        .equal_if("userId", narrowed.user.as_ref().map(UserId::as_str))
+        .equal_if("action", narrowed.action.map(Action::as_str))
+        .sorted("createdAt", Descending);
     if let Some(since) = narrowed.since {
         query = query.at_least("createdAt", since.to_string());
     }
@@ -202,10 +244,34 @@ pub fn audit_entries(narrowed: &AuditFilter) -> Query<AuditEntry> {
     query
 }
 
-/// Everybody, newest first: administration.
-pub fn users_all() -> Query<User> {
-    Query::new("users_all", Scope::Everything("users:read is an administrator's permission"))
-        .sorted("_id", Descending)
+/// People in scope, newest first: administration.
+pub fn users(scope: Scope, role: Option<Role>) -> Query<User> {
+    Query::new("users", scope).equal_if("role", role.map(Role::as_str)).sorted("_id", Descending)
+}
+
+/// People in scope whose names begin so.
+pub fn users_by_name(scope: Scope, beginning: &str, role: Option<Role>) -> Query<User> {
+    let query = Query::new("users_by_name", scope).equal_if("role", role.map(Role::as_str));
+    beginning_with(query, "nameKey", beginning)
+}
+
+/// People in scope the last word of whose name begins so.
+pub fn users_by_last_name(scope: Scope, beginning: &str, role: Option<Role>) -> Query<User> {
+    let query = Query::new("users_by_last_name", scope).equal_if("role", role.map(Role::as_str));
+    beginning_with(query, "lastNameKey", beginning)
+}
+
+/// People in scope whose addresses begin so.
+pub fn users_by_address(scope: Scope, beginning: &str, role: Option<Role>) -> Query<User> {
+    let query = Query::new("users_by_address", scope).equal_if("role", role.map(Role::as_str));
+    beginning_with(query, "email", beginning)
+}
+
+/// What begins with a text, in order: from the text itself to the last text that begins with it.
+fn beginning_with<E: Entity>(query: Query<E>, field: &'static str, beginning: &str) -> Query<E> {
+    let beginning = folded(beginning);
+    let last = format!("{beginning}{}", char::MAX);
+    query.at_least(field, beginning).below(field, last).sorted(field, Ascending)
 }
 
 /// The linked account of this person at this issuer: who comes in.

@@ -5,10 +5,13 @@ use crate::route::Route;
 mod admin;
 mod ai;
 pub(crate) mod auth;
+mod invitations;
 mod keys;
+mod organizations;
 mod patterns;
 mod prompts;
 mod system;
+pub(crate) mod users;
 
 /// Every route of the API.
 pub(crate) fn routes() -> Vec<Route> {
@@ -20,6 +23,9 @@ pub(crate) fn routes() -> Vec<Route> {
         ai::routes(),
         keys::routes(),
         admin::routes(),
+        users::routes(),
+        organizations::routes(),
+        invitations::routes(),
     ]
     .into_iter()
     .flatten()

@@ -1,6 +1,7 @@
 //! What stands around all routes: request ids, one log line a request, figures, security headers, the body of failures,
 //! and the short way for replies that are kept.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
@@ -219,7 +220,7 @@ fn log_request(line: &Line<'_>) {
         target: "http",
         {
             http.method = line.method,
-            http.path = line.path,
+            http.path = %shown(line.path),
             http.route = line.route,
             http.status = line.status.as_u16(),
             http.duration_ms = millis,
@@ -228,6 +229,16 @@ fn log_request(line: &Line<'_>) {
         },
         "http.request"
     );
+}
+
+/// A path as the log shows it: what is 64 hex digits long may be a token that opens something.
+fn shown(path: &str) -> Cow<'_, str> {
+    let is_token = |part: &str| part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !path.split('/').any(is_token) {
+        return Cow::Borrowed(path);
+    }
+    let parts = path.split('/').map(|part| if is_token(part) { "[token]" } else { part });
+    Cow::Owned(parts.collect::<Vec<_>>().join("/"))
 }
 
 fn word(method: &Method) -> &'static str {

@@ -13,6 +13,10 @@ use engify_core::tenancy::Visibility;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+mod tenants;
+
+pub(crate) use tenants::{InvitationView, LetterView, MemberView, OrganizationView, UserDetailView};
+
 /// A person, as they see themselves.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -164,6 +164,7 @@ pub async fn edit(ctx: &Ctx, slug: &str, edit: Edit) -> Result<Prompt> {
     let featured = edit.featured.filter(|featured| *featured != old.featured);
     if visibility.is_some() || featured.is_some() {
         check_reach(ctx, visibility.unwrap_or(old.tenancy.visibility), featured.unwrap_or(false))?;
+        check_owner(ctx, &old, visibility)?;
     }
     if edit.on_version.is_some_and(|version| version != old.version) {
         return Err(conflict());
@@ -174,7 +175,7 @@ pub async fn edit(ctx: &Ctx, slug: &str, edit: Edit) -> Result<Prompt> {
     let mut prompt = old.as_ref().clone();
     prompt.featured = featured.unwrap_or(prompt.featured);
     if let Some(visibility) = visibility {
-        prompt.tenancy = Tenancy::new(prompt.tenancy.user_id, prompt.tenancy.organization_id, visibility);
+        prompt.tenancy = retenanted(ctx, prompt.tenancy, visibility);
     }
     let mut batch = Batch::new();
     if let Some(draft) = draft {
@@ -239,6 +240,7 @@ async fn write(
         .set("difficulty", draft.difficulty)?
         .set("variables", &draft.variables)?
         .set("featured", new.featured)?
+        .set("organizationId", &new.tenancy.organization_id)?
         .set("visibility", new.tenancy.visibility)?
         .set("audience", &new.tenancy.audience)?
         .set("updatedAt", new.updated_at)?;
@@ -331,6 +333,31 @@ pub(super) fn target(prompt: &Prompt) -> Target {
 fn conflict() -> Error {
     let message = "Somebody else changed this prompt in between. Reload it, and make your change again.";
     Error::new(Kind::Conflict, "edit_conflict", message)
+}
+
+/// Who may change how far somebody else's prompt reaches, and where to. Only its author takes one back from others: made
+/// private by somebody else, it would be lost to whoever did it. And nobody carries one into another organization.
+fn check_owner(ctx: &Ctx, old: &Prompt, visibility: Option<Visibility>) -> Result<()> {
+    if old.tenancy.user_id.is_some() && old.tenancy.user_id.as_ref() == ctx.user_id() {
+        return Ok(());
+    }
+    let issue = match visibility {
+        None | Some(Visibility::Public) => return Ok(()),
+        Some(Visibility::Organization) if old.tenancy.organization_id.as_ref() == ctx.organization_id() => return Ok(()),
+        Some(Visibility::Organization) => "cannot be your organization: the prompt was made outside it; duplicate it",
+        Some(Visibility::Private) => "cannot be private: only its author takes a prompt back; delete it instead",
+    };
+    Err(Error::field("visibility", issue))
+}
+
+/// How far a prompt reaches now. An organization that is new to it is the one in which it is shared, which need not be that
+/// in which it was made: people change organizations, and their own prompts go with them.
+fn retenanted(ctx: &Ctx, old: Tenancy, visibility: Visibility) -> Tenancy {
+    let organization = match visibility {
+        Visibility::Organization => ctx.organization_id().cloned(),
+        Visibility::Private | Visibility::Public => old.organization_id,
+    };
+    Tenancy::new(old.user_id, organization, visibility)
 }
 
 fn check_reach(ctx: &Ctx, visibility: Visibility, featured: bool) -> Result<()> {

@@ -5,6 +5,7 @@
 use engify_core::audit::Action;
 use engify_core::ids::{OrganizationId, PromptId, UserId};
 use engify_core::message::MessageState;
+use engify_core::organization::Domain;
 use engify_core::permission::Role;
 use engify_core::tenancy::Scope;
 use engify_core::words::{Email, Slug};
@@ -43,8 +44,23 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("", super::user_by_email(&email));
     all.add("", super::users_by_role(Role::SuperAdmin));
     all.add("", super::users_of_organization(&organization));
-    all.add("", super::users_all());
+    for (who, scope) in [("everybody", everything()), ("members", Scope::Organization(organization.clone()))] {
+        for (form, role) in [("", None), (" of a role", Some(Role::OrgAdmin))] {
+            let form = format!("{who}{form}");
+            all.add(&form, super::users(scope.clone(), role));
+            all.add(&form, super::users_by_name(scope.clone(), "ana", role));
+            all.add(&form, super::users_by_last_name(scope.clone(), "ana", role));
+            all.add(&form, super::users_by_address(scope.clone(), "ana", role));
+        }
+    }
     all.add("", super::organization_by_slug(&slug));
+    all.add("", super::organizations_all());
+    all.add("", super::organizations_by_name("acme"));
+    all.add("", super::invitations_of(&organization));
+    all.add("", super::invitations_open(&organization, now));
+    all.add("", super::invitation_to(&organization, &email));
+    all.add("", super::invitation_by_token("0123"));
+    all.add("", super::open_domains(&Domain::of(&email)));
     all.add("", super::sessions_of(&user));
     all.add("", super::sessions_expired(now));
     all.add("", super::api_key_by_hash("0123"));
@@ -62,15 +78,17 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("", super::rating_ids_on(&prompt));
     all.add("", super::run_by_run_id(&user, "run-1"));
     for (who, scope) in
-        [("owner", Scope::Owner(user.clone())), ("organization", Scope::Organization(organization))]
+        [("owner", Scope::Owner(user.clone())), ("organization", Scope::Organization(organization.clone()))]
     {
         for (form, filter) in run_filters(&prompt, now) {
             all.add(&format!("{who}, {form}"), super::runs(scope.clone(), &filter));
         }
         all.add(who, super::run_figures(scope, now));
     }
-    for (form, filter) in audit_filters(&user, now) {
-        all.add(form, super::audit_entries(&filter));
+    for (who, scope) in [("everything", everything()), ("organization", Scope::Organization(organization))] {
+        for (form, filter) in audit_filters(&user, now) {
+            all.add(&format!("{who}, {form}"), super::audit_entries(scope.clone(), &filter));
+        }
     }
     all.add("", super::identity_by_subject("https://login.example.com", "7"));
     all.add("", super::identities_of(&user));

@@ -84,6 +84,7 @@ pub(crate) fn library(at: &Frame<'_>, samples: &Samples, has: &dyn Fn(&str) -> b
             cursor: None,
             next: Some("c".into()),
             may_write: at.user.is_some(),
+            reaches: &[],
         },
     )
 }

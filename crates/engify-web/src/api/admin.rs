@@ -1,26 +1,22 @@
-//! Administration: users, audit log, figures of the store.
+//! Administration: audit log, figures of the store.
 
 use engify_app::audit::{self, Filter};
 use engify_app::health::Holding;
-use engify_app::{accounts, health};
+use engify_app::health;
 use engify_core::permission::Permission;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Paging, limit};
+use super::limit;
 use crate::extract::{Caller, Query};
 use crate::policy::Policy;
 use crate::reply::{List, Reply};
 use crate::route::Route;
-use crate::views::{AuditView, UserRow};
+use crate::views::AuditView;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/api/v2/users", Policy::needs(Permission::UsersRead), users)
-            .named("Administration", "People with accounts, newest first")
-            .query::<Paging>()
-            .gives::<List<UserRow>>(StatusCode::OK, "the organization's, or all for super admins"),
         Route::get("/api/admin/audit", Policy::needs(Permission::AuditRead), entries)
             .named("Administration", "The audit log, newest first")
             .query::<AuditQuery>()
@@ -29,12 +25,6 @@ pub(super) fn routes() -> Vec<Route> {
             .named("Administration", "How much each collection holds")
             .gives::<List<Holding>>(StatusCode::OK, "by name"),
     ]
-}
-
-async fn users(caller: Caller, Query(paging): Query<Paging>) -> Reply {
-    let page = accounts::list(&caller.0, limit(paging.limit)?, paging.cursor.as_deref()).await?;
-    let next = page.next.map(|cursor| cursor.encode());
-    Ok(List::new(page.items.iter().map(UserRow::from).collect(), next).reply())
 }
 
 /// Which lines.

@@ -108,6 +108,8 @@ struct ListQuery {
     difficulty: Option<String>,
     /// Featured ones, or the others.
     featured: Option<bool>,
+    /// `public`, `organization` (of the caller's own), `private` (the caller's own).
+    visibility: Option<String>,
     /// `relevance`, `newest`, `updated`, `used`, `rating`, `title`.
     sort: Option<String>,
     /// 1 to 100; 50 where it is left out.
@@ -126,6 +128,7 @@ async fn list(caller: Caller, Query(query): Query<ListQuery>) -> Reply {
         pattern: query.pattern,
         difficulty: query.difficulty,
         featured: query.featured,
+        visibility: query.visibility,
         sort: query.sort,
         limit: limit(query.limit)?,
         cursor: query.cursor,

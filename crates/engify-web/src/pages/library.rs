@@ -28,6 +28,8 @@ pub struct LibraryView {
     pub next: Option<String>,
     /// Whether the person may write prompts.
     pub may_write: bool,
+    /// Whose prompts the person can narrow to: the address's word, and how people call it.
+    pub reaches: &'static [(&'static str, &'static str)],
 }
 
 /// Word and count for each facet.
@@ -43,6 +45,13 @@ pub struct FacetsView {
     pub difficulty: Vec<(String, u64)>,
     /// Free words.
     pub tag: Vec<(String, u64)>,
+}
+
+impl LibraryView {
+    fn reach(&self, word: &str) -> String {
+        let known = self.reaches.iter().find(|(name, _)| *name == word);
+        known.map_or_else(|| figures::label(word), |(_, text)| (*text).to_owned())
+    }
 }
 
 impl FacetsView {
@@ -88,6 +97,15 @@ pub fn page(at: &Frame<'_>, view: &LibraryView) -> Markup {
 
 fn facets(view: &LibraryView) -> Markup {
     html! {
+        @if !view.reaches.is_empty() {
+            nav.facet aria-label="Who sees it" {
+                h2 { "Who sees it" }
+                @for (word, text) in view.reaches {
+                    @let on = view.query.visibility.as_deref() == Some(*word);
+                    a href=(view.query.with("visibility", (!on).then_some(*word))) aria-current=[on.then_some("true")] { span { (text) } }
+                }
+            }
+        }
         @for (name, title) in FACETS {
             @let words = view.facets.of(name);
             @if !words.is_empty() {
@@ -125,7 +143,11 @@ fn results(view: &LibraryView) -> Markup {
             div.row.wrap.grow {
                 @if !query.text.is_empty() { (active(&format!("“{}”", query.text), query.with("q", None))) }
                 @for (name, value) in query.filters() {
-                    @let word = if name == "featured" { "Featured".to_owned() } else { figures::label(&value) };
+                    @let word = match name {
+                        "featured" => "Featured".to_owned(),
+                        "visibility" => view.reach(&value),
+                        _ => figures::label(&value),
+                    };
                     (active(&word, query.with(name, None)))
                 }
                 @if query.filters().len() > 1 { a.small.quiet href="/prompts" { "Clear all" } }

@@ -19,6 +19,8 @@ pub struct LibraryQuery {
     pub difficulty: Option<String>,
     /// Featured ones only.
     pub featured: bool,
+    /// Only what reaches this far.
+    pub visibility: Option<String>,
     /// The order, a word of [`SORTS`]; empty for the one that fits.
     pub sort: String,
 }
@@ -63,6 +65,7 @@ impl LibraryQuery {
         if self.featured {
             kept.push(("featured", "true".to_owned()));
         }
+        kept.extend(self.visibility.clone().map(|word| ("visibility", word)));
         if !self.sort.is_empty() {
             kept.push(("sort", self.sort.clone()));
         }

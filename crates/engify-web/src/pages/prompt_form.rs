@@ -31,6 +31,8 @@ pub struct PromptFormView {
     pub patterns: Vec<(String, String)>,
     /// Whether the person may set `featured`.
     pub may_feature: bool,
+    /// Whether the person has an organization to share with.
+    pub has_organization: bool,
 }
 
 /// The form's fields as text, as they are posted.
@@ -136,7 +138,10 @@ fn class_fields(view: &PromptFormView) -> Markup {
         (Visibility::Organization, "My organization"),
         (Visibility::Public, "Everybody"),
     ];
-    let seen = seen.iter().map(|(word, text)| (word.to_string(), (*text).to_owned())).collect();
+    let offered = |word: Visibility| {
+        word != Visibility::Organization || view.has_organization || values.visibility == word.as_str()
+    };
+    let seen = seen.iter().filter(|(word, _)| offered(*word)).map(|(word, text)| (word.to_string(), (*text).to_owned())).collect();
     let with_own = |known: &[String], own: &str| {
         let own = (!own.is_empty() && !known.iter().any(|word| word == own)).then(|| own.to_owned());
         let words: Vec<String> = known.iter().cloned().chain(own).collect();

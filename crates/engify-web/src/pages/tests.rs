@@ -113,6 +113,7 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         cursor: Some("c".into()),
         next: Some(HOSTILE.into()),
         may_write: true,
+        reaches: &[("private", "Only me")],
     };
     let values = prompt_form::PromptValues {
         title: HOSTILE.into(),

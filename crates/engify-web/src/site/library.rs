@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use engify_app::Ctx;
 use engify_app::prompts::{self, Question};
 use engify_core::permission::Permission;
 use serde::Deserialize;
@@ -34,6 +35,7 @@ struct Asked {
     pattern: Option<String>,
     difficulty: Option<String>,
     featured: Option<String>,
+    visibility: Option<String>,
     sort: String,
     cursor: Option<String>,
 }
@@ -49,6 +51,7 @@ async fn browse(visit: Visit, Query(asked): Query<Asked>) -> Reply {
         pattern: given(asked.pattern),
         difficulty: given(asked.difficulty),
         featured: asked.featured.as_deref() == Some("true"),
+        visibility: given(asked.visibility),
         sort: asked.sort,
     };
     let cursor = given(asked.cursor);
@@ -75,8 +78,20 @@ async fn browse(visit: Visit, Query(asked): Query<Asked>) -> Reply {
         cursor,
         next: hits.next,
         may_write: ctx.allows(Permission::PromptsWrite),
+        reaches: reaches(ctx),
     };
     Ok(ok(library::page(&visit.frame(), &view)))
+}
+
+/// Whose prompts the person can narrow the library to; strangers see public ones only.
+fn reaches(ctx: &Ctx) -> &'static [(&'static str, &'static str)] {
+    const ALL: &[(&str, &str)] =
+        &[("organization", "My organization"), ("private", "Only me"), ("public", "Everybody")];
+    match (ctx.user_id(), ctx.organization_id()) {
+        (None, _) => &[],
+        (Some(_), None) => &ALL[1..],
+        (Some(_), Some(_)) => ALL,
+    }
 }
 
 fn question(query: &LibraryQuery, cursor: Option<String>) -> Question {
@@ -88,6 +103,7 @@ fn question(query: &LibraryQuery, cursor: Option<String>) -> Question {
         pattern: query.pattern.clone(),
         difficulty: query.difficulty.clone(),
         featured: query.featured.then_some(true),
+        visibility: query.visibility.clone(),
         sort: Some(query.sort.clone()),
         limit: PAGE,
         cursor,

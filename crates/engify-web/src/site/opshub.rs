@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engify_app::audit::{self, Filter};
-use engify_app::{accounts, health, setup};
+use engify_app::{health, setup, users};
 use engify_core::ids::UserId;
 use engify_core::permission::Permission;
 use engify_core::{Kind, Result, Time};
@@ -13,7 +13,7 @@ use super::ok;
 use super::system::services;
 use super::visit::Visit;
 use crate::extract::Query;
-use crate::pages::opshub::{self, AuditFilters, AuditView, Need, OverviewView, UsersView};
+use crate::pages::opshub::{self, AuditFilters, AuditView, Need, OverviewView};
 use crate::policy::Policy;
 use crate::reply::Reply;
 use crate::route::Route;
@@ -26,7 +26,6 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/opshub", Policy::needs(Permission::SystemRead), overview).page(),
         Route::get("/opshub/audit", Policy::needs(Permission::AuditRead), log).page(),
-        Route::get("/opshub/users", Policy::needs(Permission::UsersRead), users).page(),
     ]
 }
 
@@ -78,7 +77,7 @@ async fn log(visit: Visit, Query(asked): Query<Asked>) -> Reply {
     let cursor = asked.cursor.filter(|cursor| !cursor.is_empty());
     let page = audit::list(ctx, &filter, PAGE, cursor.as_deref()).await?;
     let ids: Vec<UserId> = page.items.iter().filter_map(|entry| entry.user_id.clone()).collect();
-    let names = accounts::names(ctx, &ids).await?;
+    let names = users::names(ctx, &ids).await?;
     let name = |id: &Option<UserId>| id.as_ref().and_then(|id| names.get(id).cloned());
     let view = AuditView {
         entries: page.items.iter().map(|entry| (entry, name(&entry.user_id))).collect(),
@@ -112,21 +111,4 @@ fn day(text: &str, later: u64) -> Option<String> {
             |time| time.plus(Duration::from_secs(later * 86_400)).to_string(),
         ),
     )
-}
-
-#[derive(Deserialize)]
-struct Cursor {
-    cursor: Option<String>,
-}
-
-async fn users(visit: Visit, Query(Cursor { cursor }): Query<Cursor>) -> Reply {
-    let cursor = cursor.filter(|cursor| !cursor.is_empty());
-    let page = accounts::list(&visit.ctx, PAGE, cursor.as_deref()).await?;
-    let view = UsersView {
-        users: &page.items,
-        total: accounts::count(&visit.ctx).await?,
-        cursor,
-        next: page.next.map(|cursor| cursor.encode()),
-    };
-    Ok(ok(opshub::users(&visit.frame(), &view)))
 }

@@ -157,6 +157,7 @@ async fn page(visit: &Visit, view: PromptFormView) -> Result<Markup> {
         roles: words(facets.role),
         patterns: patterns.map(|pattern| (pattern.slug.clone(), pattern.title.clone())).collect(),
         may_feature: visit.ctx.allows(Permission::PromptsManage),
+        has_organization: visit.ctx.organization_id().is_some(),
         ..view
     };
     Ok(pages::page(&visit.frame(), &view))
