@@ -26,7 +26,7 @@ pub use create::{NewOrganization, create};
 pub use dissolve::dissolve;
 pub use invitations::{Invited, invitations, invite, resend, revoke};
 pub use joining::{Accepted, Answer, Letter, NewPerson, accept, join, joinable, open};
-pub use members::{leave, members, remove};
+pub use members::{leave, member, members, remove};
 pub use settings::{Edit, edit};
 pub use transfer::transfer;
 

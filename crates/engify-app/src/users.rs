@@ -63,6 +63,19 @@ pub async fn get(ctx: &Ctx, id: &str) -> Result<Detail> {
     })
 }
 
+/// The roles that this person can be given by the caller, their own included; empty where that is none.
+pub fn roles_for(ctx: &Ctx, detail: &Detail) -> Vec<Role> {
+    let user = &detail.user;
+    if !ctx.allows(Permission::UsersManageRoles) || check_rank(ctx, user.role).is_err() {
+        return Vec::new();
+    }
+    let fits = |role: &Role| {
+        let kept = !detail.owner || *role >= Role::OrgAdmin;
+        kept && check_rank(ctx, *role).is_ok() && change::check_place(user, *role).is_ok()
+    };
+    Role::ALL.iter().copied().filter(fits).collect()
+}
+
 /// The names of these people, for the audit log; those whom the caller may not see, or who are gone, are left out.
 ///
 /// # Errors

@@ -18,17 +18,20 @@ mod files;
 mod form;
 mod history;
 mod home;
+mod invitation;
 mod keys;
 mod library;
 mod marks;
 mod models;
 mod opshub;
+mod organizations;
 mod patterns;
 mod prompt;
 mod prompt_form;
 mod said;
 mod settings;
 mod system;
+mod users;
 mod visit;
 mod workbench;
 
@@ -54,6 +57,9 @@ pub(crate) fn routes() -> Vec<Route> {
         keys::routes(),
         account::routes(),
         opshub::routes(),
+        users::routes(),
+        organizations::routes(),
+        invitation::routes(),
         system::routes(),
     ]
     .into_iter()

@@ -24,8 +24,17 @@ pub async fn members(ctx: &Ctx, id: &str, limit: u32, cursor: Option<&str>) -> R
     ctx.app().store().find(&query.limit(limit).after(cursor)).await
 }
 
+/// One member.
+///
+/// # Errors
+/// `not_found`; `forbidden` without `organization:read`.
+pub async fn member(ctx: &Ctx, id: &str, user: &str) -> Result<User> {
+    let organization = reached(ctx, id, Permission::OrganizationRead).await?;
+    fresh(ctx, &organization, user).await
+}
+
 /// One member, fresh from the store.
-pub(super) async fn member(ctx: &Ctx, organization: &Organization, id: &str) -> Result<User> {
+pub(super) async fn fresh(ctx: &Ctx, organization: &Organization, id: &str) -> Result<User> {
     let scope = Scope::Organization(organization.id.clone());
     let found = match UserId::parse(id) {
         Ok(id) => ctx.app().store().get::<User>(&scope, id.as_str()).await?,
@@ -43,7 +52,7 @@ pub async fn remove(ctx: &Ctx, id: &str, user: &str) -> Result<()> {
     ctx.require_for(Permission::OrganizationManage, Action::MemberRemoved, Target::new("user", user)).await?;
     insist(|| async {
         let organization = reached(ctx, id, Permission::OrganizationManage).await?;
-        let member = member(ctx, &organization, user).await?;
+        let member = fresh(ctx, &organization, user).await?;
         crate::users::check_rank(ctx, member.role)?;
         part(ctx, &organization, &member, "removed").await
     })
@@ -62,7 +71,7 @@ pub async fn leave(ctx: &Ctx, id: &str) -> Result<()> {
     }
     insist(|| async {
         let organization = reached(ctx, id, Permission::OrganizationRead).await?;
-        let member = member(ctx, &organization, person.user.id.as_str()).await?;
+        let member = fresh(ctx, &organization, person.user.id.as_str()).await?;
         part(ctx, &organization, &member, "left").await
     })
     .await

@@ -7,7 +7,7 @@ use engify_core::permission::{Permission, Role};
 use engify_core::{Error, Kind, Result};
 use serde_json::json;
 
-use super::members::member;
+use super::members::fresh;
 use super::{insist, is_owner, membership, next_revision, reached, sees_all};
 use crate::Ctx;
 
@@ -24,7 +24,7 @@ pub async fn transfer(ctx: &Ctx, id: &str, to: &str) -> Result<Organization> {
 async fn attempt(ctx: &Ctx, id: &str, to: &str) -> Result<Organization> {
     let mut organization = reached(ctx, id, Permission::OrganizationManage).await?;
     check_owner(ctx, &organization)?;
-    let member = member(ctx, &organization, to).await?;
+    let member = fresh(ctx, &organization, to).await?;
     if is_owner(&organization, &member) {
         return Ok(organization);
     }

@@ -311,7 +311,7 @@ mod tests {
         let runs = queries::runs(owner(), &narrowed).erased();
         assert_eq!(hint(runs.clone()).as_deref(), Some("userId_1_createdAt_-1__id_-1"));
         assert_eq!(asks(&runs, &Known::default()).unwrap()[0].hint, None, "an unknown index is never named");
-        assert_eq!(hint(queries::users_all().erased()).as_deref(), Some("_id_"));
+        assert_eq!(hint(queries::users(Scope::Everything("a test"), None).erased()).as_deref(), Some("_id_"));
         assert_eq!(hint(queries::versions_of(&PromptId::parse("p").unwrap()).erased()), None);
     }
 

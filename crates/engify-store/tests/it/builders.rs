@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engify_core::account::{Milestone, Organization, Session, User};
+use engify_core::account::{Milestone, Session, User};
 use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, AuditEntry, Outcome, Target};
 use engify_core::ids::{ApiKeyId, AuditId, OrganizationId, PromptId, RunId, UserId, VersionId};
 use engify_core::permission::Role;
+use engify_core::organization::{Organization, OrganizationSettings};
 use engify_core::prompt::{Draft, Favorite, Prompt, PromptVersion, Rating, Source};
 use engify_core::run::{Run, RunStatus, Usage};
 use engify_core::tenancy::{Scope, Tenancy, Visibility};
@@ -52,6 +53,9 @@ pub(crate) fn organization() -> Organization {
         id: OrganizationId::make(&ids()),
         name: "Acme".to_owned(),
         slug: Slug::parse(&format!("acme-{}", next())).expect("a slug"),
+        owner_id: None,
+        settings: OrganizationSettings::default(),
+        revision: 1,
         created_at: noon(),
         updated_at: noon(),
     }

@@ -22,7 +22,7 @@ async fn a_file_of_format_1_opens() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("engify.db"), FORMAT_1).expect("the fixture");
     let store = open(folder.path()).await.expect("it opens");
-    assert_eq!(store.count(&queries::users_all()).await.expect("a count"), 2);
+    assert_eq!(store.count(&queries::users(everything(), None)).await.expect("a count"), 2);
     let prompts = store.find(&queries::prompts_all(everything())).await.expect("prompts");
     assert_eq!(prompts.items[0].draft.title, "Review a pull request");
     assert_eq!(store.journal_position().await.expect("a position"), 3);
@@ -72,7 +72,7 @@ async fn a_foreign_write_lock_is_named() {
     let fault = store.write(batch()).await.expect_err("locked");
     assert_eq!((fault.kind(), fault.code()), (Kind::Unavailable, "database_unavailable"));
     assert!(fault.message().contains("Another process"), "{fault}");
-    assert_eq!(store.count(&queries::users_all()).await.expect("reads go on"), 0);
+    assert_eq!(store.count(&queries::users(everything(), None)).await.expect("reads go on"), 0);
     other.execute_batch("ROLLBACK").expect("released");
     store.write(batch()).await.expect("free again");
 }
@@ -88,7 +88,7 @@ async fn a_read_that_takes_too_long_is_stopped() {
     let counted = store.count(&queries::users_by_role(Role::User)).await;
     let fault = counted.expect_err("too long");
     assert_eq!((fault.kind(), fault.code()), (Kind::Timeout, "database_timeout"));
-    let page = store.find(&queries::users_all().limit(1)).await.expect("a short one is answered");
+    let page = store.find(&queries::users(everything(), None).limit(1)).await.expect("a short one is answered");
     assert_eq!(page.items.len(), 1);
 }
 
@@ -113,7 +113,7 @@ async fn closing_answers_what_was_accepted_and_leaves_one_file() {
     drop(store);
     let wal = std::fs::metadata(database.dir().join("engify.db-wal")).map_or(0, |wal| wal.len());
     assert_eq!(wal, 0, "the file alone is complete");
-    let count = database.open().await.count(&queries::users_all()).await.expect("a count");
+    let count = database.open().await.count(&queries::users(everything(), None)).await.expect("a count");
     assert_eq!(count, written as u64);
 }
 

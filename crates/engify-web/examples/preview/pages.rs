@@ -5,7 +5,8 @@ use std::time::Duration;
 use engify_core::Time;
 use engify_core::error::Detail;
 use engify_core::permission::Permission;
-use engify_web::pages::opshub::{AuditFilters, AuditView, Need, OverviewView, Tile, UsersView};
+use engify_web::pages::users::UsersView;
+use engify_web::pages::opshub::{AuditFilters, AuditView, Need, OverviewView, Tile};
 use engify_web::pages::patterns::PatternsView;
 use engify_web::pages::providers::{ProviderRow, ProvidersView};
 use engify_web::pages::settings::{ProfileView, SecurityView, SessionRow};
@@ -82,7 +83,15 @@ pub(crate) fn page(at: &Frame<'_>, samples: &Samples, has: &dyn Fn(&str) -> bool
             },
         ),
         "/opshub/users" => {
-            pages::opshub::users(at, &UsersView { users: &samples.users, total: 6, cursor: None, next: None })
+            let view = UsersView {
+                users: &samples.users,
+                total: Some(6),
+                text: String::new(),
+                role: String::new(),
+                cursor: None,
+                next: None,
+            };
+            pages::users::list(at, &view)
         }
         "/status" => pages::status::page(
             at,

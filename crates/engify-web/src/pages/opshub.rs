@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use engify_core::account::User;
 use engify_core::audit::{Action, AuditEntry, Outcome};
 use maud::{Markup, html};
 
 use super::status::{ServiceRow, overall};
 use crate::ui::chart::{Series, sparkline};
-use crate::ui::{Frame, Head, Tone, chip, empty, figures, flush, frame, heading, status, tabs};
+use crate::ui::{Frame, Head, Tone, empty, figures, flush, frame, heading, status, tabs};
 
 /// What the overview shows.
 pub struct OverviewView {
@@ -77,18 +76,6 @@ pub struct AuditFilters {
     pub from: String,
     /// To this day.
     pub to: String,
-}
-
-/// What the list of users shows.
-pub struct UsersView<'a> {
-    /// In order.
-    pub users: &'a [User],
-    /// How many there are.
-    pub total: u64,
-    /// Where this page begins; none on the first.
-    pub cursor: Option<String>,
-    /// Where the next page begins.
-    pub next: Option<String>,
 }
 
 /// `/opshub`
@@ -208,33 +195,4 @@ fn audit_filters(filters: &AuditFilters) -> Markup {
             @if filters.pairs().iter().any(|(_, value)| !value.is_empty()) { a.btn.bare href="/opshub/audit" { "Clear" } }
         }
     }
-}
-
-/// `/opshub/users`
-pub fn users(at: &Frame<'_>, view: &UsersView<'_>) -> Markup {
-    let address = |cursor: &str| {
-        let query =
-            url::form_urlencoded::Serializer::new(String::new()).append_pair("cursor", cursor).finish();
-        format!("/opshub/users?{query}")
-    };
-    let body = html! {
-        (heading("Users", html! { span.small.faint.num { (figures::count(view.total)) } }))
-        div.card { table.data {
-            thead { tr { th { "Name" } th { "Email" } th { "Role" } th { "State" } th { "Last sign-in" } th { "Since" } } }
-            tbody { @for user in view.users { tr {
-                td.main { (user.name) }
-                td data-label="Email" { (user.email) }
-                td data-label="Role" { (chip(user.role.as_str())) }
-                td data-label="State" { @match (user.disabled_at, user.email_verified_at) {
-                    (Some(_), _) => (status(Tone::Bad, "disabled")),
-                    (None, Some(_)) => (status(Tone::Ok, "active")),
-                    (None, None) => (status(Tone::Plain, "address not proven")),
-                } }
-                td data-label="Last sign-in" { span.quiet { @match user.last_sign_in_at { Some(time) => (figures::when(at.now, time)), None => "never" } } }
-                td data-label="Since" { span.quiet { (figures::when(at.now, user.created_at)) } }
-            } } }
-        } }
-        (super::pager(view.cursor.as_ref().map(|_| "/opshub/users".to_owned()), view.next.as_deref().map(address)))
-    };
-    frame(at, &Head::new("Users", "Who has an account."), body)
 }

@@ -51,10 +51,12 @@ pub struct SecurityView {
 
 /// The frame of all settings pages.
 pub(super) fn inside(at: &Frame<'_>, title: &str, body: Markup) -> Markup {
-    let tab = |text: &'static str, path: &str| (text, None, path.to_owned(), at.path == path);
+    let below = |path: &str| at.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let tab = |text: &'static str, path: &str| (text, None, path.to_owned(), below(path));
     let links = [
         tab("Profile", "/settings/profile"),
         tab("Security", "/settings/security"),
+        tab("Organization", "/settings/organization"),
         tab("API keys", "/settings/keys"),
         tab("Providers", "/settings/providers"),
     ];

@@ -152,7 +152,7 @@ fn view(wrong: &Wrong, name: String, email: String, next: Option<String>) -> Acc
     AccountView { name, email, faults: wrong.faults(&[]), problem, next }
 }
 
-fn with_session(visit: &Visit, signed_in: &SignedIn, mut response: Response) -> Response {
+pub(super) fn with_session(visit: &Visit, signed_in: &SignedIn, mut response: Response) -> Response {
     let cookie = cookie(visit.app().settings().is_https(), signed_in, visit.ctx.now());
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response

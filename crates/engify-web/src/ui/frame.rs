@@ -171,10 +171,12 @@ fn signed_in(frame: &Frame<'_>, user: &FrameUser, head: &Head<'_>, body: &Markup
                     (link("/settings/providers", Icon::Plug, "Providers"))
                     (link("/settings/profile", Icon::User, "Profile"))
                     (link("/settings/security", Icon::Shield, "Security"))
+                    (link("/settings/organization", Icon::Users, "Organization"))
                     @if user.role.is_admin() {
                         p.group { "OpsHub" }
                         @if user.role.allows(Permission::SystemRead) { (link("/opshub", Icon::Pulse, "Overview")) }
                         @if user.role.allows(Permission::UsersRead) { (link("/opshub/users", Icon::Users, "Users")) }
+                        @if user.role.allows(Permission::OrganizationManage) { (link("/opshub/organizations", Icon::Library, "Organizations")) }
                         @if user.role.allows(Permission::AuditRead) { (link("/opshub/audit", Icon::Log, "Audit")) }
                     }
                 }
@@ -202,6 +204,7 @@ fn person_menu(user: &FrameUser) -> Markup {
                 p { b { (user.name) } br; small.faint { (figures::label(user.role.as_str())) } }
                 a href="/settings/profile" { (Icon::User) "Profile" }
                 a href="/settings/security" { (Icon::Shield) "Security" }
+                a href="/settings/organization" { (Icon::Users) "Organization" }
                 a href="/settings/keys" { (Icon::Key) "API keys" }
                 a href="/settings/providers" { (Icon::Plug) "Providers" }
                 @if user.role.is_admin() {

@@ -73,7 +73,7 @@ pub(crate) async fn equal_sort_values_are_neither_lost_nor_repeated(database: Da
         store.write(batch).await.expect("written");
     }
     assert_eq!(walk(&store, queries::prompts_all(everything()), 10, async || ()).await, wanted);
-    let users = walk(&store, queries::users_all(), 10, async || ()).await;
+    let users = walk(&store, queries::users(everything(), None), 10, async || ()).await;
     assert!(users.len() == 25 && users.is_sorted_by(|a, b| a > b));
 }
 
@@ -95,7 +95,7 @@ pub(crate) async fn a_cursor_of_another_list_is_refused(database: Database) {
     let batch =
         [builders::user(), builders::user()].iter().try_fold(Batch::new(), Batch::insert).expect("users");
     store.write(batch).await.expect("written");
-    let page = store.find(&queries::users_all().limit(1)).await.expect("a page");
+    let page = store.find(&queries::users(everything(), None).limit(1)).await.expect("a page");
     let foreign = queries::prompts_all(everything()).after(page.next);
     let fault = store.find(&foreign).await.expect_err("another list's cursor");
     assert_eq!((fault.kind(), fault.code()), (Kind::Invalid, "invalid_cursor"));
