@@ -16,13 +16,15 @@ pub(crate) struct Doors {
     user: UserId,
     sessions: Vec<Session>,
     keys: Vec<ApiKey>,
+    /// The session that stays; what it may do can change all the same.
+    kept: Option<String>,
 }
 
 impl Doors {
     /// Their sessions.
     pub(crate) async fn sessions_of(app: &App, user: &User) -> Result<Self> {
         let sessions = all(app, queries::sessions_of(&user.id)).await?;
-        Ok(Self { user: user.id.clone(), sessions, keys: Vec::new() })
+        Ok(Self { user: user.id.clone(), sessions, keys: Vec::new(), kept: None })
     }
 
     /// Their sessions and those of their keys that still open something.
@@ -37,6 +39,7 @@ impl Doors {
     #[must_use]
     pub(crate) fn but(mut self, session: Option<&Session>) -> Self {
         self.sessions.retain(|one| session.is_none_or(|session| session.id != one.id));
+        self.kept = session.map(|session| session.id.clone());
         self
     }
 
@@ -64,8 +67,8 @@ impl Doors {
     /// processes learn of it through the journal.
     pub(crate) async fn forget(&self, app: &App) {
         app.caches().user_changed(self.user.as_str()).await;
-        for session in &self.sessions {
-            app.caches().session_changed(&session.id).await;
+        for id in self.sessions.iter().map(|session| &session.id).chain(&self.kept) {
+            app.caches().session_changed(id).await;
         }
         for key in &self.keys {
             app.caches().key_changed(&key.key_hash).await;

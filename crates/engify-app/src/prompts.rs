@@ -19,6 +19,7 @@ mod social;
 mod transfer;
 
 pub use compare::{Comparison, Line, Pair, compare};
+pub(crate) use edit::deletion;
 pub use edit::{Changes, Edit, New, create, delete, edit, restore};
 pub use engify_store::search::{Card, Facets, Filters, Hits, Sort};
 pub use social::{Favorited, favorite, favorites, is_favorite, my_rating, rate, related};

@@ -1,6 +1,6 @@
 //! Moving one person into an organization or out of it, with everything that must happen in the same moment.
 
-use engify_core::account::User;
+use engify_core::account::{Session, User};
 use engify_core::ids::OrganizationId;
 use engify_core::permission::Role;
 use engify_core::tenancy::Scope;
@@ -49,7 +49,7 @@ pub(crate) async fn promote(ctx: &Ctx, user: &User, role: Role) -> Result<Move> 
     moved(ctx, user, user.organization_id.as_ref(), role, doors)
 }
 
-fn own_session(ctx: &Ctx) -> Option<&engify_core::account::Session> {
+fn own_session(ctx: &Ctx) -> Option<&Session> {
     ctx.identity().and_then(|identity| identity.session.as_deref())
 }
 
@@ -61,7 +61,21 @@ fn moved(ctx: &Ctx, user: &User, to: Option<&OrganizationId>, role: Role, doors:
         .set("role", role)?
         .set("updatedAt", ctx.now())?;
     let batch = doors.close(Batch::new().patch::<User>(patch), ctx.now())?;
+    let batch = begun_anew(ctx, batch, user, role)?;
     Ok(Move { batch, doors })
+}
+
+/// An administrator's session is short, counted from its beginning. Whoever becomes one by their own act begins anew with
+/// the session they have; else one that is older than that would end with the act.
+fn begun_anew(ctx: &Ctx, batch: Batch, user: &User, role: Role) -> Result<Batch> {
+    let own = own_session(ctx).filter(|session| session.user_id == user.id);
+    match own {
+        Some(session) if role.is_admin() && !user.role.is_admin() => {
+            let scope = Scope::Owner(user.id.clone());
+            Ok(batch.patch::<Session>(Patch::new(scope, &session.id).set("createdAt", ctx.now())?.or_skip()))
+        }
+        _ => Ok(batch),
+    }
 }
 
 fn elsewhere() -> Error {

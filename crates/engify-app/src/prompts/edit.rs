@@ -6,7 +6,7 @@ use engify_core::permission::Permission;
 use engify_core::prompt::{
     Difficulty, Draft, Favorite, Prompt, PromptVersion, Rating, Source, Variable, limits,
 };
-use engify_core::tenancy::{Tenancy, Visibility};
+use engify_core::tenancy::{Scope, Tenancy, Visibility};
 use engify_core::words::{Slug, line};
 use engify_core::{Error, Kind, Result};
 use engify_store::{Batch, Entity, Patch, Query, queries};
@@ -253,22 +253,27 @@ async fn write(
     Ok(())
 }
 
-/// Deletes a prompt. Its versions stay, so that runs and audit keep their meaning.
+/// Deletes a prompt with its versions.
 ///
 /// # Errors
 /// `not_found`; `forbidden`.
 pub async fn delete(ctx: &Ctx, slug: &str) -> Result<()> {
     ctx.require_for(Permission::PromptsWrite, Action::PromptDeleted, Target::new("prompt", slug)).await?;
     let prompt = editable(ctx, slug).await?;
-    let mut batch = Batch::new().delete::<Prompt>(ctx.scope(), &prompt.id);
-    batch = with_all::<Favorite>(ctx, batch, || queries::favorites_on(&prompt.id)).await?;
-    batch = with_all::<Rating>(ctx, batch, || queries::rating_ids_on(&prompt.id)).await?;
-    batch = with_all::<PromptVersion>(ctx, batch, || queries::version_ids_of(&prompt.id)).await?;
+    let batch = deletion(ctx, ctx.scope(), &prompt).await?;
     let details = json!({ "title": prompt.draft.title, "version": prompt.version });
     let audit = ctx.audit(Action::PromptDeleted, Outcome::Success, target(&prompt), details);
     ctx.app().store().write(batch.insert(&audit)?).await?;
     ctx.app().caches().library_changed();
     Ok(())
+}
+
+/// What a prompt's deletion takes along: versions, stars, places among favourites.
+pub(crate) async fn deletion(ctx: &Ctx, scope: Scope, prompt: &Prompt) -> Result<Batch> {
+    let batch = Batch::new().delete::<Prompt>(scope, &prompt.id);
+    let batch = with_all::<Favorite>(ctx, batch, || queries::favorites_on(&prompt.id)).await?;
+    let batch = with_all::<Rating>(ctx, batch, || queries::rating_ids_on(&prompt.id)).await?;
+    with_all::<PromptVersion>(ctx, batch, || queries::version_ids_of(&prompt.id)).await
 }
 
 /// Adds the deletion of everything that a query finds, page by page.

@@ -4,7 +4,7 @@ use engify_core::account::User;
 use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, Target};
 use engify_core::permission::{Permission, Role};
-use engify_core::prompt::{Favorite, Prompt};
+use engify_core::prompt::Favorite;
 use engify_core::run::Run;
 use engify_core::tenancy::{Scope, Visibility};
 use engify_core::{Error, Kind, Result};
@@ -13,8 +13,8 @@ use engify_store::{Batch, Entity, Query, queries};
 use serde_json::json;
 
 use super::change::{changeable, disable, line_on};
-use crate::Ctx;
-use crate::doors::Doors;
+use crate::doors::{Doors, all};
+use crate::{Ctx, prompts};
 
 /// How many documents go in one batch.
 const STEP: u32 = 200;
@@ -35,7 +35,11 @@ pub async fn delete(ctx: &Ctx, id: &str) -> Result<()> {
     disable(ctx, id).await?;
     let own = || Scope::Owner(user.id.clone());
     let private = |visibility| visibility == Visibility::Private;
-    purge::<Prompt>(ctx, queries::prompts_of(&user.id), &own(), |prompt| private(prompt.tenancy.visibility)).await?;
+    for prompt in all(ctx.app(), queries::prompts_of(&user.id)).await? {
+        if private(prompt.tenancy.visibility) {
+            ctx.app().store().write(prompts::deletion(ctx, own(), &prompt).await?).await?;
+        }
+    }
     purge::<Run>(ctx, queries::runs(own(), &RunFilter::default()), &own(), |run| private(run.tenancy.visibility)).await?;
     purge::<Favorite>(ctx, queries::favorites_of(&user.id), &own(), |_| true).await?;
     purge::<ApiKey>(ctx, queries::api_keys_of(&user.id), &own(), |_| true).await?;

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use engify_core::account::{Milestone, Session, User};
 use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, AuditEntry, Outcome, Target};
-use engify_core::ids::{ApiKeyId, AuditId, OrganizationId, PromptId, RunId, UserId, VersionId};
+use engify_core::ids::{ApiKeyId, AuditId, InvitationId, OrganizationId, PromptId, RunId, UserId, VersionId};
 use engify_core::permission::Role;
-use engify_core::organization::{Organization, OrganizationSettings};
+use engify_core::organization::{Domain, Invitation, OpenDomain, Organization, OrganizationSettings};
 use engify_core::prompt::{Draft, Favorite, Prompt, PromptVersion, Rating, Source};
 use engify_core::run::{Run, RunStatus, Usage};
 use engify_core::tenancy::{Scope, Tenancy, Visibility};
@@ -59,6 +59,24 @@ pub(crate) fn organization() -> Organization {
         created_at: noon(),
         updated_at: noon(),
     }
+}
+
+pub(crate) fn invitation(organization: &OrganizationId, user: &UserId) -> Invitation {
+    Invitation {
+        id: InvitationId::make(&ids()),
+        organization_id: organization.clone(),
+        email: Email::parse("dora@example.com").expect("an address"),
+        role: Role::OrgMember,
+        token_hash: "ab".repeat(32),
+        invited_by: user.clone(),
+        created_at: noon(),
+        sent_at: noon(),
+        expires_at: noon(),
+    }
+}
+
+pub(crate) fn open_domain(organization: &OrganizationId) -> OpenDomain {
+    OpenDomain::new(&Domain::parse("example.com").expect("a domain"), organization)
 }
 
 pub(crate) fn milestone() -> Milestone {

@@ -220,6 +220,7 @@ pub(crate) fn form(
             roles: vec!["qa".into()],
             patterns: vec![("rubric".into(), "Rubric".into())],
             may_feature: true,
+            has_organization: true,
         },
     )
 }

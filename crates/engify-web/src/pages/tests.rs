@@ -1,6 +1,8 @@
 //! What must hold on every page: one h1, nothing inline, everything escaped, names that the browser tests use.
 
 use engify_core::Time;
+use engify_core::account::User;
+use engify_core::organization::{Invitation, Organization};
 use engify_core::permission::Role;
 use engify_core::prompt::Prompt;
 use engify_core::run::Run;
@@ -54,6 +56,68 @@ fn run() -> Run {
         "createdAt": "2026-11-22T18:04:05.000Z",
     })))
     .unwrap()
+}
+
+fn person() -> User {
+    serde_json::from_value(serde_json::json!({
+        "_id": "u", "email": "ana@example.com", "name": HOSTILE, "role": "org_member", "organizationId": "o",
+        "passwordHash": null, "emailVerifiedAt": null, "disabledAt": null, "lastSignInAt": null,
+        "createdAt": "2026-11-22T18:04:05.000Z", "updatedAt": "2026-11-22T18:04:05.000Z",
+    }))
+    .unwrap()
+}
+
+fn team() -> Organization {
+    serde_json::from_value(serde_json::json!({
+        "_id": "o", "name": HOSTILE, "slug": "acme", "ownerId": "somebody",
+        "createdAt": "2026-11-22T18:04:05.000Z", "updatedAt": "2026-11-22T18:04:05.000Z",
+    }))
+    .unwrap()
+}
+
+fn asked() -> Invitation {
+    serde_json::from_value(serde_json::json!({
+        "_id": "i", "organizationId": "o", "email": "ben@example.com", "role": "org_member", "tokenHash": "h",
+        "invitedBy": "u", "createdAt": "2026-11-22T18:04:05.000Z", "sentAt": "2026-11-22T18:04:05.000Z",
+        "expiresAt": "2026-11-29T18:04:05.000Z",
+    }))
+    .unwrap()
+}
+
+/// The pages of people, with everything on them that they can have.
+fn people_views<'a>(
+    person: &'a User,
+    team: &'a Organization,
+) -> (users::UsersView<'a>, users::NewUserView, users::UserView<'a>) {
+    let list = users::UsersView {
+        users: std::slice::from_ref(person),
+        total: Some(1),
+        text: HOSTILE.into(),
+        role: HOSTILE.into(),
+        cursor: Some("c".into()),
+        next: Some(HOSTILE.into()),
+    };
+    let new = users::NewUserView {
+        name: HOSTILE.into(),
+        email: HOSTILE.into(),
+        roles: vec![Role::OrgMember],
+        problem: Some(HOSTILE.into()),
+        ..Default::default()
+    };
+    let one = users::UserView {
+        user: person,
+        organization: Some(team),
+        owner: true,
+        sessions: &[],
+        keys: 1,
+        roles: vec![Role::OrgMember, Role::OrgAdmin],
+        may_change: true,
+        may_delete: true,
+        name: HOSTILE.into(),
+        faults: Vec::new(),
+        problem: Some(HOSTILE.into()),
+    };
+    (list, new, one)
 }
 
 fn model() -> ModelChoice {
@@ -164,6 +228,64 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
     };
     let error = errors::ErrorView { status: 404, message: HOSTILE, request_id: HOSTILE, retry_after: None };
     let document = serde_json::json!({ "info": { "description": HOSTILE }, "paths": { HOSTILE: { "get": { "tags": [HOSTILE], "summary": HOSTILE, "description": HOSTILE } } } });
+    let (person, team, asked) = (person(), team(), asked());
+    let (users_view, new_user, one_user) = people_views(&person, &team);
+    let organizations_view = organizations::OrganizationsView {
+        organizations: vec![organizations::OrganizationRow { organization: team.clone(), members: 2, invitations: 1 }],
+        text: HOSTILE.into(),
+        cursor: Some("c".into()),
+        next: Some(HOSTILE.into()),
+    };
+    let about = || organization::About {
+        organization: &team,
+        base: organization::OWN,
+        members: 2,
+        invitations: 1,
+        may_manage: true,
+        may_end: true,
+    };
+    let start = organization::StartView {
+        name: HOSTILE.into(),
+        joinable: std::slice::from_ref(&team),
+        problem: Some(HOSTILE.into()),
+        ..Default::default()
+    };
+    let members = organization::MembersView {
+        about: about(),
+        members: std::slice::from_ref(&person),
+        me: "somebody",
+        roles: vec![Role::OrgMember, Role::OrgAdmin],
+        cursor: None,
+        next: Some("n".into()),
+    };
+    let sent = organization::invitations::InvitationsView {
+        about: about(),
+        invitations: std::slice::from_ref(&asked),
+        email: HOSTILE.into(),
+        role: "org_member".into(),
+        roles: vec![Role::OrgMember],
+        faults: Vec::new(),
+        problem: Some(HOSTILE.into()),
+        cursor: None,
+        next: None,
+    };
+    let settings = organization::settings::SettingsView {
+        about: about(),
+        values: organization::settings::SettingsValues { domains: HOSTILE.into(), ..Default::default() },
+        faults: Vec::new(),
+        end_faults: Vec::new(),
+        problem: Some(HOSTILE.into()),
+    };
+    let letter = invitation::InvitationView {
+        organization: HOSTILE,
+        inviter: HOSTILE,
+        invitation: &asked,
+        offer: invitation::Offer::SignUp,
+        path: "/invitations/t",
+        name: HOSTILE.into(),
+        faults: Vec::new(),
+        problem: Some(HOSTILE.into()),
+    };
     let form = prompt_form::PromptFormView { values, preview: true, ..Default::default() };
     vec![
         ("home", home::page(&at("/"), &home)),
@@ -180,6 +302,15 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         ("signup", account::signup(&at("/signup"), &account())),
         ("setup", account::setup(&at("/setup"), &account(), HOSTILE)),
         ("forgot", account::forgot(&at("/forgot-password"))),
+        ("users", users::list(&at("/opshub/users"), &users_view)),
+        ("new user", users::new(&at("/opshub/users/new"), &new_user)),
+        ("one user", users::one(&at("/opshub/users/u"), &one_user)),
+        ("organizations", organizations::list(&at("/opshub/organizations"), &organizations_view)),
+        ("no organization", organization::start(&at("/settings/organization"), &start)),
+        ("members", organization::members(&at("/settings/organization"), &members)),
+        ("invitations", organization::invitations::page(&at("/settings/organization/invitations"), &sent)),
+        ("organization settings", organization::settings::page(&at("/settings/organization/settings"), &settings)),
+        ("invitation", invitation::page(&at("/invitations/t"), &letter)),
         ("error", errors::page(&at("/nowhere"), &error)),
         ("api docs", api_docs::page(&at("/api-docs"), &document, HOSTILE)),
     ]

@@ -360,7 +360,7 @@ fn read(values: &SettingsValues) -> Result<Edit> {
 }
 
 async fn delete(place: Place, fields: Fields) -> Reply {
-    let done = organizations::dissolve(&place.visit.ctx, &place.id, &fields.text("name")).await;
+    let done = organizations::dissolve(&place.visit.ctx, &place.id, &fields.text("typed")).await;
     let Err(error) = done else {
         let list = if place.base == OWN { OWN } else { "/opshub/organizations" };
         return Ok(Said::OrganizationDeleted.at(list));

@@ -84,10 +84,9 @@ impl Client {
         Self { cookie: None, key: Some(key.to_owned()), ..self.clone() }
     }
 
-    /// Somebody who just signed up.
-    pub(crate) async fn signed_up(&self, name: &str) -> Self {
+    /// Somebody at an address of their own: sign-ups and sign-ins are limited by it.
+    pub(crate) fn of_name(&self, name: &str) -> Self {
         let mut client = self.stranger();
-        // Sign-ups are limited by address; everybody comes from their own.
         client.address.set_ip(
             std::net::Ipv4Addr::from(
                 0xC000_0200
@@ -96,6 +95,21 @@ impl Client {
             )
             .into(),
         );
+        client
+    }
+
+    /// Somebody who comes back and signs in.
+    pub(crate) async fn signed_in(&self, email: &str) -> Self {
+        let mut client = self.stranger();
+        let reply = client.post("/api/auth/signin", &json!({ "email": email, "password": PASSWORD })).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        client.keep_cookie(&reply);
+        client
+    }
+
+    /// Somebody who just signed up.
+    pub(crate) async fn signed_up(&self, name: &str) -> Self {
+        let mut client = self.of_name(name);
         let body = json!({ "email": format!("{name}@example.com"), "password": PASSWORD, "name": name });
         let reply = client.post("/api/auth/signup", &body).await;
         assert_eq!(reply.status, 201, "{}", reply.text);

@@ -15,7 +15,10 @@ pub(crate) async fn every_entity_comes_back_as_it_was(database: Database) {
     let user = builders::user();
     let prompt = builders::prompt("Review code", builders::public());
     check(&store, &user).await;
-    check(&store, &builders::organization()).await;
+    let organization = builders::organization();
+    check(&store, &organization).await;
+    check(&store, &builders::invitation(&organization.id, &user.id)).await;
+    check(&store, &builders::open_domain(&organization.id)).await;
     check(&store, &builders::milestone()).await;
     check(&store, &builders::session(&user.id)).await;
     check(&store, &builders::api_key(&user.id)).await;

@@ -95,7 +95,7 @@ fn end(view: &SettingsView<'_>) -> Markup {
     html! {
         form.stack.gap-16 method="post" action={ (view.about.base) "/delete" } {
             p.quiet { "Everybody leaves: members become plain users, their sessions and API keys end. Prompts shared with the organization become private ones of their authors, or of the owner where the author left before. This cannot be undone." }
-            (Field::text("Type the organization's name", "name").required().autocomplete("off").placeholder(name).fault(Faults(&view.end_faults).at("name")))
+            (Field::text("Type the organization's name", "typed").required().autocomplete("off").placeholder(name).fault(Faults(&view.end_faults).at("name")))
             div.row { button.btn.danger type="submit" { "Delete " (name) } }
         }
     }
