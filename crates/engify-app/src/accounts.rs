@@ -27,6 +27,7 @@ mod recovery;
 
 pub use address::{change_address, check_address, resend, verify_address};
 pub use devices::name as device_name;
+pub(crate) use recovery::welcome;
 pub use recovery::{check_reset, forgot_password, reset_password};
 
 /// A session ends after this long, whatever its use.

@@ -128,9 +128,13 @@ pub async fn share(ctx: &Ctx, id: &str, shared: bool) -> Result<()> {
     if shared && ctx.organization_id().is_none() {
         return Err(Error::field("visibility", "needs an organization, and you belong to none"));
     }
-    let made_elsewhere = run.tenancy.organization_id.is_some() && run.tenancy.organization_id.as_ref() != ctx.organization_id();
+    let made_elsewhere = run.tenancy.organization_id.is_some()
+        && run.tenancy.organization_id.as_ref() != ctx.organization_id();
     if shared && made_elsewhere {
-        return Err(Error::field("visibility", "cannot be your organization: the run was made in another one"));
+        return Err(Error::field(
+            "visibility",
+            "cannot be your organization: the run was made in another one",
+        ));
     }
     let visibility = if shared { Visibility::Organization } else { Visibility::Private };
     // What is taken back stays among the runs of the organization in which it was made.

@@ -170,7 +170,8 @@ pub(crate) fn is_owner(organization: &Organization, user: &User) -> bool {
 
 /// What only a transfer of ownership makes possible.
 pub(crate) fn owner_protected(organization: &Organization) -> Error {
-    let message = format!("This person owns {}. Transfer the organization to another member first.", organization.name);
+    let message =
+        format!("This person owns {}. Transfer the organization to another member first.", organization.name);
     Error::new(Kind::Conflict, "owner_protected", message)
 }
 

@@ -79,7 +79,8 @@ fn search(ctx: &Ctx, question: &Question) -> Result<Search> {
             |(_, sort)| *sort,
         ),
     };
-    let visibility = given(&question.visibility).and_then(|word| faults.take("visibility", Visibility::parse(&word)));
+    let visibility =
+        given(&question.visibility).and_then(|word| faults.take("visibility", Visibility::parse(&word)));
     if question.text.chars().count() > 500 {
         faults.push("q", "takes at most 500 characters");
     }

@@ -40,9 +40,16 @@ impl Eq for Derived {}
 
 impl Collection {
     /// What follows from this field having this value.
-    pub(crate) fn derived_from(&self, field: &str, value: &Value) -> impl Iterator<Item = (&'static str, Value)> {
+    pub(crate) fn derived_from(
+        &self,
+        field: &str,
+        value: &Value,
+    ) -> impl Iterator<Item = (&'static str, Value)> {
         let text = value.as_str().unwrap_or_default();
-        self.derived.iter().filter(move |rule| rule.from == field).map(move |rule| (rule.to, (rule.make)(text).into()))
+        self.derived
+            .iter()
+            .filter(move |rule| rule.from == field)
+            .map(move |rule| (rule.to, (rule.make)(text).into()))
     }
 }
 

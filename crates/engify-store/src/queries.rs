@@ -38,7 +38,8 @@ pub fn users_by_role(role: Role) -> Query<User> {
 
 /// The members of an organization, by name.
 pub fn users_of_organization(organization: &OrganizationId) -> Query<User> {
-    Query::new("users_of_organization", Scope::Organization(organization.clone())).sorted("nameKey", Ascending)
+    Query::new("users_of_organization", Scope::Organization(organization.clone()))
+        .sorted("nameKey", Ascending)
 }
 
 /// The organization with this slug.
@@ -50,7 +51,8 @@ pub fn organization_by_slug(slug: &Slug) -> Query<Organization> {
 
 /// Every organization, for what is done for each of them, and for super admins.
 pub fn organizations_all() -> Query<Organization> {
-    Query::new("organizations_all", Scope::Everything("upkeep of the whole installation")).sorted("_id", Ascending)
+    Query::new("organizations_all", Scope::Everything("upkeep of the whole installation"))
+        .sorted("_id", Ascending)
 }
 
 /// Organizations whose names begin so, by name. Only super admins get here.
@@ -73,7 +75,9 @@ pub fn invitations_open(organization: &OrganizationId, now: Time) -> Query<Invit
 
 /// The invitation of this address into this organization.
 pub fn invitation_to(organization: &OrganizationId, email: &Email) -> Query<Invitation> {
-    Query::new("invitation_to", Scope::Organization(organization.clone())).equal("email", email.as_str()).limit(1)
+    Query::new("invitation_to", Scope::Organization(organization.clone()))
+        .equal("email", email.as_str())
+        .limit(1)
 }
 
 /// The invitation whose link has this token.

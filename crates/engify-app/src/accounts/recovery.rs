@@ -56,6 +56,17 @@ async fn send_link(ctx: &Ctx, email: &Email) -> Result<()> {
     app.store().write(messages::post(ctx, batch, (&user).into(), &letter)?).await.map(drop)
 }
 
+/// How long the first link of an account works that an administrator made.
+const FIRST_LINK_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Adds a letter with a link to choose the first password to the batch that makes the account.
+pub(crate) fn welcome(ctx: &Ctx, batch: Batch, user: &User) -> Result<Batch> {
+    let made = links::make(ctx, user, Purpose::ResetPassword, &user.email, FIRST_LINK_LIFE);
+    let maker = ctx.identity().map_or("An administrator", |identity| identity.user.name.as_str()).to_owned();
+    let letter = Letter::AccountMade { maker, link: made.address, expires: made.link.expires_at };
+    messages::post(ctx, batch.insert(&made.link)?, user.into(), &letter)
+}
+
 /// Whether a link still works, before its form is shown.
 ///
 /// # Errors

@@ -21,6 +21,15 @@ pub enum Letter {
         /// When the link stops working.
         expires: Time,
     },
+    /// An administrator made an account; its owner chooses the first password.
+    AccountMade {
+        /// Who made it.
+        maker: String,
+        /// Where the password is chosen.
+        link: Secret<String>,
+        /// When the link stops working.
+        expires: Time,
+    },
     /// The password was changed.
     PasswordChanged {
         /// When and where from.
@@ -113,7 +122,7 @@ impl Letter {
     pub(super) fn kind(&self) -> MessageKind {
         match self {
             Self::VerifyAddress { .. } => MessageKind::VerifyAddress,
-            Self::ResetPassword { .. } => MessageKind::ResetPassword,
+            Self::ResetPassword { .. } | Self::AccountMade { .. } => MessageKind::ResetPassword,
             Self::PasswordChanged { .. } => MessageKind::PasswordChanged,
             Self::NewDevice { .. } => MessageKind::NewDevice,
             Self::FactorsChanged { .. } => MessageKind::FactorsChanged,
@@ -128,6 +137,7 @@ impl Letter {
         match self {
             Self::VerifyAddress { expires, .. }
             | Self::ResetPassword { expires, .. }
+            | Self::AccountMade { expires, .. }
             | Self::Invitation { expires, .. }
             | Self::KeyExpires { expires, .. } => Some(*expires),
             Self::PasswordChanged { .. }
@@ -162,6 +172,17 @@ impl Letter {
                     Press("Choose a new password", link.clone()),
                     Say(format!(
                         "The link works once, until {}. If you did not ask for it, do nothing: your password stays as it is.",
+                        when(*expires)
+                    )),
+                ],
+            ),
+            Self::AccountMade { maker, link, expires } => (
+                format!("Your account on {installation}"),
+                vec![
+                    Say(format!("{} made an account for you on {installation}.", tame(maker))),
+                    Press("Choose your password", link.clone()),
+                    Say(format!(
+                        "The link works once, until {}. After that, \"Forgot the password?\" on the sign-in page sends another.",
                         when(*expires)
                     )),
                 ],

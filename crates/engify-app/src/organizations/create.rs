@@ -26,7 +26,12 @@ pub struct NewOrganization {
 /// # Errors
 /// `already_member`; `invalid_request`; `slug_taken`; `forbidden` without `organization:join`.
 pub async fn create(ctx: &Ctx, new: NewOrganization) -> Result<Organization> {
-    ctx.require_for(Permission::OrganizationJoin, Action::OrganizationCreated, Target::new("organization", "new")).await?;
+    ctx.require_for(
+        Permission::OrganizationJoin,
+        Action::OrganizationCreated,
+        Target::new("organization", "new"),
+    )
+    .await?;
     let person = ctx.person()?;
     let mut faults = Faults::default();
     let name = faults.take("name", line(&new.name, 1, 100));
@@ -62,7 +67,9 @@ pub async fn create(ctx: &Ctx, new: NewOrganization) -> Result<Organization> {
                 tracing::info!(organization.id = %organization.id, user.id = %person.user.id, "organization.created");
                 return Ok(organization);
             }
-            Err(fault) if fault.code() == "duplicate" && wanted.is_none() => organization.slug = first.numbered(number),
+            Err(fault) if fault.code() == "duplicate" && wanted.is_none() => {
+                organization.slug = first.numbered(number)
+            }
             Err(fault) if fault.code() == "duplicate" => break,
             Err(fault) => return Err(fault),
         }

@@ -49,10 +49,20 @@ async fn attempt(ctx: &Ctx, id: &str) -> Result<()> {
 }
 
 /// The next members to leave. The owner, found on the way, leaves last: while there is one, this can be asked again.
-async fn others(ctx: &Ctx, organization: &Organization, owner: &mut Option<User>) -> Result<Option<Vec<User>>> {
+async fn others(
+    ctx: &Ctx,
+    organization: &Organization,
+    owner: &mut Option<User>,
+) -> Result<Option<Vec<User>>> {
     let query = queries::users_of_organization(&organization.id).limit(STEP);
-    let (owners, others): (Vec<User>, Vec<User>) =
-        ctx.app().store().find(&query).await?.items.into_iter().partition(|user| is_owner(organization, user));
+    let (owners, others): (Vec<User>, Vec<User>) = ctx
+        .app()
+        .store()
+        .find(&query)
+        .await?
+        .items
+        .into_iter()
+        .partition(|user| is_owner(organization, user));
     *owner = owners.into_iter().next().or(owner.take());
     Ok((!others.is_empty()).then_some(others))
 }
@@ -114,8 +124,11 @@ async fn return_prompts(ctx: &Ctx, organization: &Organization) -> Result<()> {
         if prompts.is_empty() {
             return Ok(());
         }
-        let authors: Vec<&str> =
-            prompts.iter().filter_map(|prompt| prompt.tenancy.user_id.as_ref()).map(|id| id.as_str()).collect();
+        let authors: Vec<&str> = prompts
+            .iter()
+            .filter_map(|prompt| prompt.tenancy.user_id.as_ref())
+            .map(|id| id.as_str())
+            .collect();
         let members = store.get_many::<User>(&Scope::Organization(organization.id.clone()), &authors).await?;
         let mut batch = Batch::new();
         for prompt in &prompts {

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::{check_domain, check_seat, insist, next_revision, reached};
 use crate::Ctx;
+use crate::messages::{self, Letter, Recipient};
 
 /// A link works this long.
 const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -105,6 +106,15 @@ pub async fn revoke(ctx: &Ctx, id: &str, invitation: &str) -> Result<()> {
     Ok(())
 }
 
+/// A role as the letter says it.
+fn spoken(role: Role) -> &'static str {
+    match role {
+        Role::OrgManager => "a manager",
+        Role::OrgAdmin => "an administrator",
+        _ => "a member",
+    }
+}
+
 /// What the store keeps of a token: SHA-256, hex. A token has 256 random bits, so a slow hash would add nothing.
 pub(super) fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token))
@@ -156,27 +166,33 @@ async fn send(
         return Err(Error::new(Kind::Conflict, "too_many_invitations", message));
     }
     let token = Secret::new(hex::encode(app.ids().random::<32>()));
-    let invited_by = match ctx.user_id() {
-        Some(id) => id.clone(),
-        None => return Err(Error::unauthenticated()),
-    };
+    let inviter = &ctx.person()?.user;
     let invitation = Invitation {
         id: old.as_ref().map_or_else(|| InvitationId::make(app.ids()), |old| old.id.clone()),
         organization_id: organization.id.clone(),
         email: email.clone(),
         role,
         token_hash: hash(token.reveal()),
-        invited_by,
+        invited_by: inviter.id.clone(),
         created_at: old.as_ref().map_or(now, |old| old.created_at),
         sent_at: now,
         expires_at: now.plus(LIFE),
     };
     let details = json!({ "role": role, "again": old.is_some() });
     let target = Target::new("invitation", &invitation.id);
-    let audit =
-        ctx.audit(Action::MemberInvited, Outcome::Success, target, details).concerning(Some(&organization.id));
+    let audit = ctx
+        .audit(Action::MemberInvited, Outcome::Success, target, details)
+        .concerning(Some(&organization.id));
     let patch = next_revision(ctx, organization)?;
+    let letter = Letter::Invitation {
+        organization: organization.name.clone(),
+        inviter: inviter.name.clone(),
+        role: spoken(role).to_owned(),
+        link: messages::address(app, &format!("/invitations/{}", token.reveal())),
+        expires: invitation.expires_at,
+    };
     let batch = Batch::new().put(&invitation)?.patch::<Organization>(patch).insert(&audit)?;
+    let batch = messages::post(ctx, batch, Recipient::stranger(email), &letter)?;
     app.store().write(batch).await?;
     Ok(invitation)
 }

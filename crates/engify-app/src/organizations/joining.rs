@@ -98,7 +98,8 @@ pub async fn accept(ctx: &Ctx, token: &str, person: Option<NewPerson>) -> Result
             insist(|| as_member(ctx, token, &user)).await
         }
         (None, Some(person)) => {
-            let form = SignUp { email: invitation.email.to_string(), password: person.password, name: person.name };
+            let form =
+                SignUp { email: invitation.email.to_string(), password: person.password, name: person.name };
             let mut user = accounts::new_user(ctx, form, invitation.role).await?;
             user.email_verified_at = Some(ctx.now());
             user.organization_id = Some(invitation.organization_id);
@@ -132,12 +133,18 @@ async fn as_newcomer(ctx: &Ctx, token: &str, user: &User) -> Result<Accepted> {
     check_seat(ctx.app(), &organization, 1).await?;
     let (session, session_token) = accounts::new_session(ctx, user);
     let details = json!({ "role": user.role, "through": "invitation" });
-    let created = as_person(ctx, user).audit(Action::UserCreated, Outcome::Success, Target::new("user", &user.id), details);
+    let created = as_person(ctx, user).audit(
+        Action::UserCreated,
+        Outcome::Success,
+        Target::new("user", &user.id),
+        details,
+    );
     let batch = Batch::new().insert(user)?.insert::<Session>(&session)?.insert(&created)?;
     let batch = batch.and(settled(ctx, &organization, &invitation, user)?);
     ctx.app().store().write(batch).await.map_err(|fault| accounts::named_taken(fault, "email"))?;
     tracing::info!(user.id = %user.id, "account.created");
-    let signed_in = SignedIn { expires: session.expires_at, user: Arc::new(user.clone()), token: session_token };
+    let signed_in =
+        SignedIn { expires: session.expires_at, user: Arc::new(user.clone()), token: session_token };
     Ok(Accepted { organization, signed_in: Some(signed_in) })
 }
 
@@ -210,7 +217,8 @@ pub async fn joinable(ctx: &Ctx) -> Result<Vec<Organization>> {
 /// `not_found` where it does not admit the caller so; `already_member`; `no_seats`; `forbidden` without
 /// `organization:join`.
 pub async fn join(ctx: &Ctx, id: &str) -> Result<Organization> {
-    ctx.require_for(Permission::OrganizationJoin, Action::MemberJoined, Target::new("organization", id)).await?;
+    ctx.require_for(Permission::OrganizationJoin, Action::MemberJoined, Target::new("organization", id))
+        .await?;
     let user = &ctx.person()?.user;
     let missing = || Error::not_found("organization that you may join");
     let id = OrganizationId::parse(id).map_err(|_| missing())?;

@@ -64,7 +64,8 @@ pub async fn remove(ctx: &Ctx, id: &str, user: &str) -> Result<()> {
 /// # Errors
 /// `not_found` for those without one; `owner_protected`; `forbidden` without `organization:join`.
 pub async fn leave(ctx: &Ctx, id: &str) -> Result<()> {
-    ctx.require_for(Permission::OrganizationJoin, Action::MemberRemoved, Target::new("organization", id)).await?;
+    ctx.require_for(Permission::OrganizationJoin, Action::MemberRemoved, Target::new("organization", id))
+        .await?;
     let person = ctx.person()?;
     if person.user.organization_id.as_ref().is_none_or(|own| own.as_str() != id) {
         return Err(Error::not_found("organization"));
@@ -85,8 +86,9 @@ async fn part(ctx: &Ctx, organization: &Organization, member: &User, how: &str) 
     let (sessions, keys) = moved.doors.count();
     let details = json!({ "how": how, "role": member.role, "sessions": sessions, "keys": keys });
     let target = Target::new("user", &member.id);
-    let audit =
-        ctx.audit(Action::MemberRemoved, Outcome::Success, target, details).concerning(Some(&organization.id));
+    let audit = ctx
+        .audit(Action::MemberRemoved, Outcome::Success, target, details)
+        .concerning(Some(&organization.id));
     let batch = moved.batch.patch::<Organization>(next_revision(ctx, organization)?).insert(&audit)?;
     ctx.app().store().write(batch).await?;
     moved.doors.forget(ctx.app()).await;

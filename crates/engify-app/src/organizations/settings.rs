@@ -76,7 +76,8 @@ async fn attempt(ctx: &Ctx, id: &str, edit: &Edit) -> Result<Organization> {
     let said = |one: &Organization| json!({ "name": one.name, "slug": one.slug, "settings": one.settings });
     let details = json!({ "before": said(&old), "after": said(&new) });
     let target = Target::new("organization", &old.id);
-    let audit = ctx.audit(Action::OrganizationUpdated, Outcome::Success, target, details).concerning(Some(&old.id));
+    let audit =
+        ctx.audit(Action::OrganizationUpdated, Outcome::Success, target, details).concerning(Some(&old.id));
     let batch = doors_of_domains(Batch::new().patch::<Organization>(patch).insert(&audit)?, &old, &new)?;
     ctx.app().store().write(batch).await.map_err(|fault| match fault.code() {
         "duplicate" => slug_taken(&new.slug),
@@ -86,7 +87,12 @@ async fn attempt(ctx: &Ctx, id: &str, edit: &Edit) -> Result<Organization> {
 }
 
 /// The settings with what is said differently. `members` is how many there are: seats cannot be fewer.
-fn settings(old: &OrganizationSettings, edit: &Edit, members: u64, faults: &mut Faults) -> OrganizationSettings {
+fn settings(
+    old: &OrganizationSettings,
+    edit: &Edit,
+    members: u64,
+    faults: &mut Faults,
+) -> OrganizationSettings {
     let mut new = old.clone();
     if let Some(words) = &edit.domains {
         new.domains = domains(words, faults);
@@ -134,7 +140,8 @@ fn domains(words: &[String], faults: &mut Faults) -> Vec<Domain> {
 
 /// Keeps the list of open domains what the settings say.
 fn doors_of_domains(mut batch: Batch, old: &Organization, new: &Organization) -> Result<Batch, Error> {
-    let open = |one: &Organization| if one.settings.domain_join { one.settings.domains.clone() } else { Vec::new() };
+    let open =
+        |one: &Organization| if one.settings.domain_join { one.settings.domains.clone() } else { Vec::new() };
     let (before, after) = (open(old), open(new));
     for domain in before.iter().filter(|domain| !after.contains(domain)) {
         batch = batch.delete::<OpenDomain>(known(), OpenDomain::new(domain, &old.id).id);

@@ -348,9 +348,15 @@ fn check_owner(ctx: &Ctx, old: &Prompt, visibility: Option<Visibility>) -> Resul
     }
     let issue = match visibility {
         None | Some(Visibility::Public) => return Ok(()),
-        Some(Visibility::Organization) if old.tenancy.organization_id.as_ref() == ctx.organization_id() => return Ok(()),
-        Some(Visibility::Organization) => "cannot be your organization: the prompt was made outside it; duplicate it",
-        Some(Visibility::Private) => "cannot be private: only its author takes a prompt back; delete it instead",
+        Some(Visibility::Organization) if old.tenancy.organization_id.as_ref() == ctx.organization_id() => {
+            return Ok(());
+        }
+        Some(Visibility::Organization) => {
+            "cannot be your organization: the prompt was made outside it; duplicate it"
+        }
+        Some(Visibility::Private) => {
+            "cannot be private: only its author takes a prompt back; delete it instead"
+        }
     };
     Err(Error::field("visibility", issue))
 }

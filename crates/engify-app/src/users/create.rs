@@ -72,6 +72,7 @@ async fn write(ctx: &Ctx, user: &User) -> Result<()> {
         check_seat(ctx.app(), &organization, 0).await?;
         batch = batch.patch::<Organization>(next_revision(ctx, &organization)?);
     }
+    let batch = accounts::welcome(ctx, batch, user)?;
     ctx.app().store().write(batch).await.map_err(|fault| accounts::named_taken(fault, "email"))?;
     Ok(())
 }

@@ -40,7 +40,10 @@ pub async fn delete(ctx: &Ctx, id: &str) -> Result<()> {
             ctx.app().store().write(prompts::deletion(ctx, own(), &prompt).await?).await?;
         }
     }
-    purge::<Run>(ctx, queries::runs(own(), &RunFilter::default()), &own(), |run| private(run.tenancy.visibility)).await?;
+    purge::<Run>(ctx, queries::runs(own(), &RunFilter::default()), &own(), |run| {
+        private(run.tenancy.visibility)
+    })
+    .await?;
     purge::<Favorite>(ctx, queries::favorites_of(&user.id), &own(), |_| true).await?;
     purge::<ApiKey>(ctx, queries::api_keys_of(&user.id), &own(), |_| true).await?;
     let doors = Doors::sessions_of(ctx.app(), &user).await?;
@@ -55,7 +58,12 @@ pub async fn delete(ctx: &Ctx, id: &str) -> Result<()> {
 }
 
 /// Removes what a query finds and `gone` says of it, page by page.
-async fn purge<E: Entity>(ctx: &Ctx, query: Query<E>, scope: &Scope, gone: impl Fn(&E) -> bool) -> Result<()> {
+async fn purge<E: Entity>(
+    ctx: &Ctx,
+    query: Query<E>,
+    scope: &Scope,
+    gone: impl Fn(&E) -> bool,
+) -> Result<()> {
     let mut query = query.limit(STEP);
     loop {
         let page = ctx.app().store().find(&query).await?;

@@ -138,7 +138,8 @@ fn place(cursor: &str) -> Result<(u32, String)> {
 /// `forbidden` without `users:read`.
 pub async fn export(ctx: &Ctx) -> Result<String> {
     ctx.require(Permission::UsersRead)?;
-    let mut text = "id,email,name,role,organizationId,createdAt,emailVerifiedAt,lastSignInAt,disabledAt\r\n".to_owned();
+    let mut text =
+        "id,email,name,role,organizationId,createdAt,emailVerifiedAt,lastSignInAt,disabledAt\r\n".to_owned();
     let Some(scope) = scope(ctx) else { return Ok(text) };
     let mut rows = 0;
     let mut query = queries::users(scope, None).limit(1000);
@@ -173,8 +174,13 @@ fn row(user: &User) -> String {
 
 /// One cell. What a spreadsheet would take for a formula gets an apostrophe in front.
 fn cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r', ';']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let text =
+        if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r', ';']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]

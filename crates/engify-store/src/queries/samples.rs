@@ -44,7 +44,8 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("", super::user_by_email(&email));
     all.add("", super::users_by_role(Role::SuperAdmin));
     all.add("", super::users_of_organization(&organization));
-    for (who, scope) in [("everybody", everything()), ("members", Scope::Organization(organization.clone()))] {
+    for (who, scope) in [("everybody", everything()), ("members", Scope::Organization(organization.clone()))]
+    {
         for (form, role) in [("", None), (" of a role", Some(Role::OrgAdmin))] {
             let form = format!("{who}{form}");
             all.add(&form, super::users(scope.clone(), role));

@@ -88,7 +88,8 @@ async fn a_read_that_takes_too_long_is_stopped() {
     let counted = store.count(&queries::users_by_role(Role::User)).await;
     let fault = counted.expect_err("too long");
     assert_eq!((fault.kind(), fault.code()), (Kind::Timeout, "database_timeout"));
-    let page = store.find(&queries::users(everything(), None).limit(1)).await.expect("a short one is answered");
+    let page =
+        store.find(&queries::users(everything(), None).limit(1)).await.expect("a short one is answered");
     assert_eq!(page.items.len(), 1);
 }
 

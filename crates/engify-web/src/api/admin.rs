@@ -1,8 +1,8 @@
 //! Administration: audit log, figures of the store.
 
 use engify_app::audit::{self, Filter};
-use engify_app::health::Holding;
 use engify_app::health;
+use engify_app::health::Holding;
 use engify_core::permission::Permission;
 use http::StatusCode;
 use schemars::JsonSchema;

@@ -37,22 +37,30 @@ pub(super) fn routes() -> Vec<Route> {
             .named("Invitations", "Send an invitation again with a new link; the old one ends")
             .gives::<Done<InvitationView>>(StatusCode::OK, "sent")
             .refuses(CONFLICT),
-        Route::delete("/api/v2/organizations/{id}/invitations/{invitation}", MANAGE.limit(presets::WRITE), revoke)
-            .named("Invitations", "Take an invitation back")
-            .gives::<Done<()>>(StatusCode::OK, "its link ends"),
+        Route::delete(
+            "/api/v2/organizations/{id}/invitations/{invitation}",
+            MANAGE.limit(presets::WRITE),
+            revoke,
+        )
+        .named("Invitations", "Take an invitation back")
+        .gives::<Done<()>>(StatusCode::OK, "its link ends"),
         Route::get("/api/v2/invitations/{token}", Policy::PUBLIC.limit(presets::INVITATION), open)
             .named("Invitations", "What the link of an invitation says")
             .gives::<LetterView>(StatusCode::OK, "the invitation"),
         Route::post("/api/v2/invitations/{token}/accept", Policy::PUBLIC.limit(presets::INVITATION), accept)
             .named("Invitations", "Accept an invitation: as the caller, or with a new account")
             .takes::<AcceptBody>()
-            .gives::<OrganizationView>(StatusCode::OK, "the organization; a new account gets its session's cookie")
+            .gives::<OrganizationView>(
+                StatusCode::OK,
+                "the organization; a new account gets its session's cookie",
+            )
             .refuses(&[StatusCode::CONFLICT, StatusCode::FORBIDDEN]),
     ]
 }
 
 async fn list(caller: Caller, Path(id): Path<String>, Query(paging): Query<Paging>) -> Reply {
-    let page = organizations::invitations(&caller.0, &id, limit(paging.limit)?, paging.cursor.as_deref()).await?;
+    let page =
+        organizations::invitations(&caller.0, &id, limit(paging.limit)?, paging.cursor.as_deref()).await?;
     let next = page.next.map(|cursor| cursor.encode());
     Ok(List::new(page.items.iter().map(InvitationView::from).collect(), next).reply())
 }
@@ -104,10 +112,9 @@ async fn accept(
     Path(token): Path<String>,
     Json(body): Json<AcceptBody>,
 ) -> Reply {
-    let person = body.password.map(|password| NewPerson {
-        name: body.name.unwrap_or_default(),
-        password: Secret::new(password),
-    });
+    let person = body
+        .password
+        .map(|password| NewPerson { name: body.name.unwrap_or_default(), password: Secret::new(password) });
     let accepted = organizations::accept(&caller.0, &token, person).await?;
     let mut response: Response = json(StatusCode::OK, &OrganizationView::from(accepted.organization));
     if let Some(signed_in) = &accepted.signed_in {

@@ -31,7 +31,10 @@ pub(super) fn routes() -> Vec<Route> {
             .gives::<OrganizationView>(StatusCode::CREATED, "the organization")
             .refuses(CONFLICT),
         Route::get("/api/v2/organizations/joinable", JOIN, joinable)
-            .named("Organizations", "The organizations that the caller may join through their own mail domain")
+            .named(
+                "Organizations",
+                "The organizations that the caller may join through their own mail domain",
+            )
             .gives::<List<OrganizationView>>(StatusCode::OK, "organizations"),
         Route::get("/api/v2/organizations/{id}", READ, one)
             .named("Organizations", "One organization")
@@ -85,7 +88,8 @@ struct ListQuery {
 
 async fn list(caller: Caller, Query(query): Query<ListQuery>) -> Reply {
     let beginning = query.q.unwrap_or_default();
-    let page = organizations::list(&caller.0, &beginning, limit(query.limit)?, query.cursor.as_deref()).await?;
+    let page =
+        organizations::list(&caller.0, &beginning, limit(query.limit)?, query.cursor.as_deref()).await?;
     let next = page.next.map(|cursor| cursor.encode());
     Ok(List::new(page.items.into_iter().map(OrganizationView::from).collect(), next).reply())
 }

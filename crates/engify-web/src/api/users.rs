@@ -23,7 +23,10 @@ pub(super) fn routes() -> Vec<Route> {
     const CONFLICT: &[StatusCode] = &[StatusCode::CONFLICT];
     vec![
         Route::get("/api/v2/users", READ, list)
-            .named("Users", "People with accounts: newest first, or those whose name or address begins with a text")
+            .named(
+                "Users",
+                "People with accounts: newest first, or those whose name or address begins with a text",
+            )
             .query::<ListQuery>()
             .gives::<List<UserRow>>(StatusCode::OK, "the organization's, or all for super admins"),
         Route::post("/api/v2/users", WRITE, create)

@@ -10,7 +10,10 @@ use maud::{Markup, html};
 use super::pager;
 use super::settings::inside;
 use crate::ui::form::{Faults, Field};
-use crate::ui::{Confirm, Frame, Head, Tone, breadcrumb, card, chip, empty, figures, flush, frame, heading, problem, status, tabs};
+use crate::ui::{
+    Confirm, Frame, Head, Tone, breadcrumb, card, chip, empty, figures, flush, frame, heading, problem,
+    status, tabs,
+};
 
 pub mod invitations;
 pub mod settings;

@@ -141,7 +141,11 @@ fn class_fields(view: &PromptFormView) -> Markup {
     let offered = |word: Visibility| {
         word != Visibility::Organization || view.has_organization || values.visibility == word.as_str()
     };
-    let seen = seen.iter().filter(|(word, _)| offered(*word)).map(|(word, text)| (word.to_string(), (*text).to_owned())).collect();
+    let seen = seen
+        .iter()
+        .filter(|(word, _)| offered(*word))
+        .map(|(word, text)| (word.to_string(), (*text).to_owned()))
+        .collect();
     let with_own = |known: &[String], own: &str| {
         let own = (!own.is_empty() && !known.iter().any(|word| word == own)).then(|| own.to_owned());
         let words: Vec<String> = known.iter().cloned().chain(own).collect();

@@ -51,7 +51,8 @@ pub struct SecurityView {
 
 /// The frame of all settings pages.
 pub(super) fn inside(at: &Frame<'_>, title: &str, body: Markup) -> Markup {
-    let below = |path: &str| at.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let below =
+        |path: &str| at.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let tab = |text: &'static str, path: &str| (text, None, path.to_owned(), below(path));
     let links = [
         tab("Profile", "/settings/profile"),

@@ -231,7 +231,11 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
     let (person, team, asked) = (person(), team(), asked());
     let (users_view, new_user, one_user) = people_views(&person, &team);
     let organizations_view = organizations::OrganizationsView {
-        organizations: vec![organizations::OrganizationRow { organization: team.clone(), members: 2, invitations: 1 }],
+        organizations: vec![organizations::OrganizationRow {
+            organization: team.clone(),
+            members: 2,
+            invitations: 1,
+        }],
         text: HOSTILE.into(),
         cursor: Some("c".into()),
         next: Some(HOSTILE.into()),
@@ -309,7 +313,10 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         ("no organization", organization::start(&at("/settings/organization"), &start)),
         ("members", organization::members(&at("/settings/organization"), &members)),
         ("invitations", organization::invitations::page(&at("/settings/organization/invitations"), &sent)),
-        ("organization settings", organization::settings::page(&at("/settings/organization/settings"), &settings)),
+        (
+            "organization settings",
+            organization::settings::page(&at("/settings/organization/settings"), &settings),
+        ),
         ("invitation", invitation::page(&at("/invitations/t"), &letter)),
         ("error", errors::page(&at("/nowhere"), &error)),
         ("api docs", api_docs::page(&at("/api-docs"), &document, HOSTILE)),

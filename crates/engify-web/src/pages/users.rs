@@ -9,7 +9,10 @@ use url::form_urlencoded::Serializer;
 
 use super::pager;
 use crate::ui::form::{Faults, Field};
-use crate::ui::{Confirm, Frame, Head, Icon, Tone, breadcrumb, card, chip, empty, figures, flush, frame, heading, problem, status};
+use crate::ui::{
+    Confirm, Frame, Head, Icon, Tone, breadcrumb, card, chip, empty, figures, flush, frame, heading, problem,
+    status,
+};
 
 /// What the list shows.
 pub struct UsersView<'a> {

@@ -13,9 +13,9 @@ use maud::Markup;
 use serde::Deserialize;
 
 use super::form::{Fields, Wrong};
+use super::ok;
 use super::said::Said;
 use super::visit::Visit;
-use super::ok;
 use crate::extract::Query;
 use crate::pages::organization::invitations::{self, InvitationsView};
 use crate::pages::organization::settings::{self, SettingsValues, SettingsView};
@@ -44,7 +44,12 @@ macro_rules! below {
             Route::post(concat!($base, "/transfer"), CHANGE, transfer).page(),
             Route::get(concat!($base, "/invitations"), MANAGE, sent).page(),
             Route::post(concat!($base, "/invitations"), MANAGE.limit(presets::INVITE), invite).page(),
-            Route::post(concat!($base, "/invitations/{invitation}/resend"), MANAGE.limit(presets::INVITE), resend).page(),
+            Route::post(
+                concat!($base, "/invitations/{invitation}/resend"),
+                MANAGE.limit(presets::INVITE),
+                resend,
+            )
+            .page(),
             Route::post(concat!($base, "/invitations/{invitation}/revoke"), CHANGE, revoke).page(),
             Route::get(concat!($base, "/settings"), MANAGE, show_settings).page(),
             Route::post(concat!($base, "/settings"), CHANGE, save).page(),
@@ -288,8 +293,7 @@ async fn settings_page(
     wrong: Option<&Wrong>,
     end: Option<&Wrong>,
 ) -> Result<Markup> {
-    const FIELDS: &[&str] =
-        &["name", "slug", "domains", "seats", "dataRetentionDays", "auditRetentionDays"];
+    const FIELDS: &[&str] = &["name", "slug", "domains", "seats", "dataRetentionDays", "auditRetentionDays"];
     let overview = organizations::get(&place.visit.ctx, &place.id).await?;
     let view = SettingsView {
         about: place.about(&overview),
@@ -351,7 +355,15 @@ fn read(values: &SettingsValues) -> Result<Edit> {
         audit_retention_days: number("auditRetentionDays", &values.audit_retention_days),
         name: Some(values.name.clone()),
         slug: Some(values.slug.clone()),
-        domains: Some(values.domains.split([',', '\n', ' ']).map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()),
+        domains: Some(
+            values
+                .domains
+                .split([',', '\n', ' '])
+                .map(str::trim)
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        ),
         domain_join: Some(values.domain_join),
         domain_only: Some(values.domain_only),
     };

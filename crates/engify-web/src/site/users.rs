@@ -83,8 +83,14 @@ async fn create(visit: Visit, fields: Fields) -> Reply {
         Err(error) => {
             let wrong = Wrong::of(error)?;
             let problem = Some(wrong.problem(&["name", "email", "role"]));
-            let view =
-                NewUserView { email, name, role, roles: new_roles(&visit.ctx), faults: wrong.faults(&[]), problem };
+            let view = NewUserView {
+                email,
+                name,
+                role,
+                roles: new_roles(&visit.ctx),
+                faults: wrong.faults(&[]),
+                problem,
+            };
             Ok(wrong.reply(pages::new(&visit.frame(), &view)))
         }
     }
