@@ -10,6 +10,7 @@ const FIXED = [
   { name: "login", path: "/login", who: "nobody" },
   { name: "signup", path: "/signup", who: "nobody" },
   { name: "forgot-password", path: "/forgot-password", who: "nobody" },
+  { name: "link-spent", path: "/reset-password?token=used", who: "nobody", status: 400 },
   { name: "status", path: "/status", who: "nobody" },
   { name: "api-docs", path: "/api-docs", who: "nobody" },
   { name: "not-found", path: "/prompts/there-is-no-such-prompt", who: "nobody", status: 404 },
@@ -26,6 +27,7 @@ const FIXED = [
   { name: "opshub", path: "/opshub", who: "admin" },
   { name: "opshub-audit", path: "/opshub/audit", who: "admin" },
   { name: "opshub-users", path: "/opshub/users", who: "admin" },
+  { name: "opshub-messages", path: "/opshub/messages", who: "admin" },
 ];
 
 /** All pages; those of one prompt and one pattern are found through their lists. */

@@ -8,8 +8,10 @@ pub(crate) mod auth;
 mod invitations;
 mod keys;
 mod organizations;
+mod messages;
 mod patterns;
 mod prompts;
+mod recovery;
 mod system;
 pub(crate) mod users;
 
@@ -18,6 +20,7 @@ pub(crate) fn routes() -> Vec<Route> {
     [
         system::routes(),
         auth::routes(),
+        recovery::routes(),
         prompts::routes(),
         patterns::routes(),
         ai::routes(),
@@ -26,6 +29,7 @@ pub(crate) fn routes() -> Vec<Route> {
         users::routes(),
         organizations::routes(),
         invitations::routes(),
+        messages::routes(),
     ]
     .into_iter()
     .flatten()

@@ -22,12 +22,14 @@ mod invitation;
 mod keys;
 mod library;
 mod marks;
+mod messages;
 mod models;
 mod opshub;
 mod organizations;
 mod patterns;
 mod prompt;
 mod prompt_form;
+mod recovery;
 mod said;
 mod settings;
 mod system;
@@ -56,10 +58,12 @@ pub(crate) fn routes() -> Vec<Route> {
         settings::routes(),
         keys::routes(),
         account::routes(),
+        recovery::routes(),
         opshub::routes(),
         users::routes(),
         organizations::routes(),
         invitation::routes(),
+        messages::routes(),
         system::routes(),
     ]
     .into_iter()

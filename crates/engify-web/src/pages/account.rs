@@ -1,4 +1,4 @@
-//! Coming in: sign in, sign up, the first administrator, a forgotten password.
+//! Coming in: sign in, sign up, the first administrator.
 
 use engify_core::error::Detail;
 use maud::{Markup, html};
@@ -80,19 +80,8 @@ pub fn setup(at: &Frame<'_>, view: &AccountView, token: &str) -> Markup {
     narrow(at, "Set up Engify", "Make the first account.", view, form)
 }
 
-/// `/forgot-password`
-pub fn forgot(at: &Frame<'_>) -> Markup {
-    let text = html! {
-        p { "This installation sends no mail, so a password cannot be reset from here. Recovery by mail comes with the mail settings." }
-        p { "If you run this installation, give your administrator account a new password on the server:" }
-        pre tabindex="0" { code { "engify admin setup --email you@example.com" } }
-        p { "The command makes the account a super admin, so use it for nobody else. If you do not run this installation, ask whoever does." }
-        p.small.quiet { a href="/login" { "Back to sign in" } }
-    };
-    narrow(at, "Forgot the password", "How to get back into your account.", &AccountView::default(), text)
-}
-
-fn narrow(at: &Frame<'_>, title: &str, about: &str, view: &AccountView, content: Markup) -> Markup {
+/// A page with one form on it.
+pub(super) fn narrow(at: &Frame<'_>, title: &str, about: &str, view: &AccountView, content: Markup) -> Markup {
     let body = html! {
         section.gate { h1 { (title) } (problem(view.problem.as_deref())) (content) }
     };

@@ -14,6 +14,12 @@ pub struct ProfileView {
     pub name: String,
     /// The address people sign in with.
     pub email: String,
+    /// Whether the address is proven.
+    pub proven: bool,
+    /// Another address, as typed.
+    pub new_email: String,
+    /// What is wrong with the form of another address: `email`, `confirm`.
+    pub address_faults: Vec<Detail>,
     /// The role in words.
     pub role: String,
     /// The organization's name.
@@ -71,6 +77,7 @@ pub fn profile(at: &Frame<'_>, view: &ProfileView) -> Markup {
     let password = Faults(&view.password_faults);
     let body = html! {
         (problem(view.problem.as_deref()))
+        @if !view.proven { (unproven(&view.email)) }
         div.pair {
             (card("Profile", html! {}, html! {
                 form.stack.gap-16 method="post" action="/settings/profile" {
@@ -92,9 +99,28 @@ pub fn profile(at: &Frame<'_>, view: &ProfileView) -> Markup {
                     div.row { button.btn type="submit" { "Change the password" } }
                 }
             }))
+            (card("Address", html! {}, html! {
+                form.stack.gap-16 method="post" action="/settings/email" {
+                    (Field::input("email", "New email", "email").value(&view.new_email).required().autocomplete("email")
+                        .help("A link goes there; nothing changes before you press it.").faults(Faults(&view.address_faults)))
+                    (Field::input("password", "Your password", "confirm").required().autocomplete("current-password").faults(Faults(&view.address_faults)))
+                    div.row { button.btn type="submit" { "Send the link" } }
+                }
+            }))
         }
     };
     inside(at, "Profile", body)
+}
+
+/// Says that the address is not proven yet, and how to do it.
+fn unproven(email: &str) -> Markup {
+    html! {
+        div.notice.warn role="status" {
+            (crate::ui::Icon::Warn)
+            p { "Confirm that " b { (email) } " is yours: press the link in the mail that we sent there." }
+            form method="post" action="/settings/email/resend" { button.btn type="submit" { "Send it again" } }
+        }
+    }
 }
 
 /// `/settings/security`

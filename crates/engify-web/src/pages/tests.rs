@@ -3,6 +3,7 @@
 use engify_core::Time;
 use engify_core::account::User;
 use engify_core::organization::{Invitation, Organization};
+use engify_core::message::{Content, Message};
 use engify_core::permission::Role;
 use engify_core::prompt::Prompt;
 use engify_core::run::Run;
@@ -118,6 +119,16 @@ fn people_views<'a>(
         problem: Some(HOSTILE.into()),
     };
     (list, new, one)
+}
+
+fn letter() -> Message {
+    serde_json::from_value(serde_json::json!({
+        "_id": "m", "channel": "mail", "kind": "reset_password", "to": HOSTILE, "userId": null, "content": null,
+        "state": "failed", "attempts": 3, "nextTryAt": null, "usefulUntilAt": null, "reference": HOSTILE, "sentAt": null,
+        "failure": { "kind": "bad_key", "message": HOSTILE }, "createdAt": "2026-11-22T18:04:05.000Z",
+        "expiresAt": "2026-11-29T18:04:05.000Z",
+    }))
+    .unwrap()
 }
 
 fn model() -> ModelChoice {
@@ -290,6 +301,15 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         faults: Vec::new(),
         problem: Some(HOSTILE.into()),
     };
+    let letter = letter();
+    let content = Content { subject: HOSTILE.into(), text: HOSTILE.into(), html: HOSTILE.into() };
+    let letters = messages::MessagesView {
+        messages: std::slice::from_ref(&letter),
+        state: None,
+        mailed: false,
+        cursor: None,
+        next: Some(HOSTILE.into()),
+    };
     let form = prompt_form::PromptFormView { values, preview: true, ..Default::default() };
     vec![
         ("home", home::page(&at("/"), &home)),
@@ -305,7 +325,12 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         ("login", account::login(&at("/login"), &account())),
         ("signup", account::signup(&at("/signup"), &account())),
         ("setup", account::setup(&at("/setup"), &account(), HOSTILE)),
-        ("forgot", account::forgot(&at("/forgot-password"))),
+        ("forgot", recovery::forgot(&at("/forgot-password"), &account(), false)),
+        ("reset", recovery::reset(&at("/reset-password"), &account(), HOSTILE)),
+        ("verify", recovery::verify(&at("/verify-email"), &account(), HOSTILE)),
+        ("spent", recovery::spent(&at("/verify-email"), &account())),
+        ("messages", messages::list(&at("/opshub/messages"), &letters)),
+        ("message", messages::one(&at("/opshub/messages/m"), &letter, Some(&content))),
         ("users", users::list(&at("/opshub/users"), &users_view)),
         ("new user", users::new(&at("/opshub/users/new"), &new_user)),
         ("one user", users::one(&at("/opshub/users/u"), &one_user)),

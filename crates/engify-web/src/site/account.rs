@@ -34,7 +34,6 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/signup", FORM.limit(presets::USER_CREATE), sign_up).page(),
         Route::get("/setup", Policy::PUBLIC, set_up).page(),
         Route::post("/setup", FORM, first_admin).page(),
-        Route::get("/forgot-password", Policy::PUBLIC, forgot).page(),
     ]
 }
 
@@ -141,10 +140,6 @@ async fn first_admin(visit: Visit, Form(form): Form<SetUpForm>) -> Reply {
             Ok(wrong.reply(account::setup(&visit.frame(), &view, &form.token)))
         }
     }
-}
-
-async fn forgot(visit: Visit) -> Response {
-    ok(account::forgot(&visit.frame()))
 }
 
 fn view(wrong: &Wrong, name: String, email: String, next: Option<String>) -> AccountView {

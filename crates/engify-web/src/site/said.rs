@@ -58,6 +58,11 @@ said! {
     MemberRemoved "removed" "Removed. Their sessions and keys ended.",
     Joined "joined" "Welcome. What the organization shares is in the library now.",
     Left "left" "You left the organization. Your keys and other sessions ended.",
+    ResetAsked "reset-asked" "If there is an account with this address, a link is on its way. Look into your mailbox.",
+    PasswordReset "reset" "Your password is changed. Sign in with it.",
+    AddressProven "address" "Your address is confirmed.",
+    LinkSent "link-sent" "A link is on its way. Look into your mailbox.",
+    MessageQueued "queued" "The message goes out again.",
     KeyRevoked "revoked" "The key is revoked: it opens nothing any more.",
 }
 

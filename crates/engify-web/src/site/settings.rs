@@ -26,6 +26,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get(PROFILE, Policy::SIGNED_IN, profile).page(),
         Route::post(PROFILE, CHANGE, rename).page(),
         Route::post("/settings/password", CHANGE, change_password).page(),
+        Route::post("/settings/email", CHANGE, change_address).page(),
+        Route::post("/settings/email/resend", CHANGE, resend).page(),
         Route::get("/settings/security", Policy::SIGNED_IN, security).page(),
         Route::post("/settings/sessions/end", CHANGE, end_sessions).page(),
         Route::get("/settings/providers", Policy::SIGNED_IN, models::page).page(),
@@ -42,6 +44,7 @@ fn view(visit: &Visit) -> Result<ProfileView> {
         name: user.name.clone(),
         email: user.email.to_string(),
         role: user.role.to_string(),
+        proven: user.email_verified_at.is_some(),
         ..ProfileView::default()
     })
 }
@@ -88,6 +91,36 @@ async fn change_password(visit: Visit, Form(form): Form<Passwords>) -> Reply {
         problem: Some(wrong.problem(&["currentPassword", "newPassword"])),
         ..view(&visit)?
     };
+    Ok(wrong.reply(settings::profile(&visit.frame(), &view)))
+}
+
+#[derive(Deserialize)]
+struct NewAddress {
+    email: String,
+    confirm: String,
+}
+
+async fn change_address(visit: Visit, Form(form): Form<NewAddress>) -> Reply {
+    const NAMES: &[(&str, &str)] = &[("currentPassword", "confirm")];
+    let visit = visit.at(PROFILE);
+    let Err(error) = accounts::change_address(&visit.ctx, &form.email, Secret::new(form.confirm)).await else {
+        return Ok(Said::LinkSent.at(PROFILE));
+    };
+    let wrong = Wrong::of(error)?;
+    let view = ProfileView {
+        new_email: form.email,
+        address_faults: wrong.faults(NAMES),
+        problem: Some(wrong.problem(&["email", "currentPassword"])),
+        ..view(&visit)?
+    };
+    Ok(wrong.reply(settings::profile(&visit.frame(), &view)))
+}
+
+async fn resend(visit: Visit) -> Reply {
+    let visit = visit.at(PROFILE);
+    let Err(error) = accounts::resend(&visit.ctx).await else { return Ok(Said::LinkSent.at(PROFILE)) };
+    let wrong = Wrong::of(error)?;
+    let view = ProfileView { problem: Some(wrong.problem(&[])), ..view(&visit)? };
     Ok(wrong.reply(settings::profile(&visit.frame(), &view)))
 }
 

@@ -49,6 +49,8 @@ icons! {
     Stop = r#"<rect x="4.5" y="4.5" width="7" height="7" rx="1"/>"#,
     /// Lines of a log.
     Log = r#"<path d="M3 4h10M3 8h10M3 12h6"/>"#,
+    /// An envelope.
+    Letter = r#"<rect x="2.5" y="4" width="11" height="8.5" rx="1"/><path d="m3 5 5 4 5-4"/>"#,
     /// Two people.
     Users = r#"<circle cx="6" cy="6" r="2.5"/><path d="M2 13c.5-2.5 2-3.5 4-3.5s3.5 1 4 3.5M11 4a2.5 2.5 0 0 1 0 4.5M12 10c1.2.4 1.8 1.5 2 3"/>"#,
     /// One person.

@@ -14,6 +14,8 @@ mod client;
 mod keys;
 mod library;
 mod organizations;
+mod messages;
+mod recovery;
 mod routes;
 mod runs;
 mod system;
