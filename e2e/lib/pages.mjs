@@ -26,6 +26,7 @@ const FIXED = [
   { name: "new-prompt", path: "/prompts/new", who: "admin" },
   { name: "opshub", path: "/opshub", who: "admin" },
   { name: "opshub-audit", path: "/opshub/audit", who: "admin" },
+  { name: "opshub-providers", path: "/opshub/providers", who: "admin" },
   { name: "opshub-users", path: "/opshub/users", who: "admin" },
   { name: "opshub-messages", path: "/opshub/messages", who: "admin" },
 ];

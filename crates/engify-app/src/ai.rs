@@ -5,13 +5,16 @@
 use std::sync::Arc;
 
 use engify_clients::ai::{Caller, Endpoint, Provider, models};
+use engify_core::provider_key::KeySource;
 use engify_core::settings::Settings;
 use engify_core::{Error, Result};
 use serde::Serialize;
 use tokio_util::task::TaskTracker;
 
-use crate::App;
+use crate::provider_keys::Keyring;
+use crate::{App, Ctx};
 
+mod allowance;
 mod answer;
 mod ask;
 mod dry_run;
@@ -24,30 +27,41 @@ pub use execute::{Frame, Frames, execute, stream};
 
 /// The providers that can be used here, and what is under way on them.
 pub(crate) struct Providers {
-    caller: Caller,
+    pub(crate) caller: Caller,
     endpoints: Vec<Arc<Endpoint>>,
+    addresses: Vec<(Provider, String)>,
     running: TaskTracker,
 }
 
 impl Providers {
     pub(crate) fn new(settings: &Settings, caller: Caller) -> Result<Self> {
-        let mut endpoints = Vec::new();
-        for set in settings.ai.providers.iter().filter(|provider| provider.configured) {
+        let (mut endpoints, mut addresses) = (Vec::new(), Vec::new());
+        for set in &settings.ai.providers {
             let provider = Provider::parse(set.provider).map_err(Error::internal)?;
-            let endpoint = Endpoint::new(provider, &set.base_url, set.key.clone())
-                .map_err(|why| Error::invalid(format!("The settings of {}: {why}.", provider.label())))?;
-            endpoints.push(Arc::new(endpoint));
+            addresses.push((provider, set.base_url.clone()));
+            if set.configured {
+                let endpoint = Endpoint::new(provider, &set.base_url, set.key.clone())
+                    .map_err(|why| Error::invalid(format!("The settings of {}: {why}.", provider.label())))?;
+                endpoints.push(Arc::new(endpoint));
+            }
         }
-        Ok(Self { caller, endpoints, running: TaskTracker::new() })
+        Ok(Self { caller, endpoints, addresses, running: TaskTracker::new() })
     }
 
-    fn endpoint(&self, provider: Provider) -> Option<&Arc<Endpoint>> {
+    /// Where the installation's own settings lead, if they configure this provider.
+    pub(crate) fn installation(&self, provider: Provider) -> Option<&Arc<Endpoint>> {
         self.endpoints.iter().find(|endpoint| endpoint.provider() == provider)
     }
 
-    /// The first that is configured, else the dry run.
-    fn default(&self) -> Provider {
-        self.endpoints.first().map_or(Provider::DryRun, |endpoint| endpoint.provider())
+    /// Everywhere the installation's own settings lead.
+    pub(crate) fn all_installed(&self) -> &[Arc<Endpoint>] {
+        &self.endpoints
+    }
+
+    /// Where calls to this provider go, whosever key they carry: the operator's to say, and nobody else's.
+    pub(crate) fn address(&self, provider: Provider) -> &str {
+        let set = self.addresses.iter().find(|(known, _)| *known == provider);
+        set.map_or_else(|| provider.default_base_url(), |(_, address)| address)
     }
 
     /// Waits for streams under way, at most 20 seconds.
@@ -67,8 +81,10 @@ pub struct ProviderInfo {
     pub id: String,
     /// As people call it.
     pub name: String,
-    /// Whether a run can use it here.
+    /// Whether this caller's runs can use it.
     pub configured: bool,
+    /// Whose key such a run uses; null where it is not configured, and for the dry run.
+    pub key_source: Option<KeySource>,
     /// The environment variable of its key, where it needs one.
     pub key_variable: Option<String>,
     /// What its keys look like.
@@ -95,17 +111,33 @@ pub struct ModelInfo {
     pub output_per_million: f64,
 }
 
-/// Every provider there is, the dry run last, with what is configured here.
-pub fn providers(app: &App) -> Vec<ProviderInfo> {
-    Provider::ALL.iter().map(|provider| info(app, *provider)).collect()
+/// Every provider there is, the dry run last, with what this caller can use.
+///
+/// # Errors
+/// `database_unavailable`.
+pub async fn providers(ctx: &Ctx) -> Result<Vec<ProviderInfo>> {
+    let keyring = Keyring::of(ctx).await?;
+    let all = Provider::ALL.iter();
+    Ok(all.map(|provider| info(*provider, keyring.source(ctx.app(), *provider))).collect())
 }
 
-fn info(app: &App, provider: Provider) -> ProviderInfo {
+/// Every provider there is, whoever can use it.
+pub fn known() -> Vec<ProviderInfo> {
+    Provider::ALL.iter().map(|provider| info(*provider, None)).collect()
+}
+
+/// How many providers everybody here can use: those that the settings configure.
+pub fn installed(app: &App) -> usize {
+    app.providers().all_installed().len()
+}
+
+fn info(provider: Provider, key_source: Option<KeySource>) -> ProviderInfo {
     let models = models::all().iter().filter(|model| model.provider == provider);
     ProviderInfo {
         id: provider.name().to_owned(),
         name: provider.label().to_owned(),
-        configured: provider == Provider::DryRun || app.providers().endpoint(provider).is_some(),
+        configured: provider == Provider::DryRun || key_source.is_some(),
+        key_source,
         key_variable: provider.key_variable().map(str::to_owned),
         key_format: provider.key_format().map(str::to_owned),
         default_model: provider.default_model().to_owned(),
@@ -121,10 +153,18 @@ fn info(app: &App, provider: Provider) -> ProviderInfo {
     }
 }
 
-/// The provider and model that run where a caller names none.
-pub fn default_choice(app: &App) -> (String, String) {
-    let provider = app.providers().default();
-    (provider.name().to_owned(), provider.default_model().to_owned())
+/// The provider and model that run where a caller names none: the first that they can use, else the dry run.
+///
+/// # Errors
+/// `database_unavailable`.
+pub async fn default_choice(ctx: &Ctx) -> Result<(String, String)> {
+    let provider = first_usable(ctx.app(), &Keyring::of(ctx).await?);
+    Ok((provider.name().to_owned(), provider.default_model().to_owned()))
+}
+
+fn first_usable(app: &App, keyring: &Keyring) -> Provider {
+    let usable = |provider: &&Provider| keyring.source(app, **provider).is_some();
+    Provider::ALL.iter().find(usable).copied().unwrap_or(Provider::DryRun)
 }
 
 /// The day the prices are of, `2026-11-22`.

@@ -12,6 +12,7 @@ use crate::ai::Providers;
 use crate::behind::Behind;
 use crate::cache::Caches;
 use crate::health::Vitals;
+use crate::keys::Tallies;
 use crate::limits::Limiter;
 use crate::messages::Courier;
 use crate::passwords::Hasher;
@@ -54,6 +55,7 @@ struct Inner {
     recorder: Recorder,
     behind: Behind,
     courier: Courier,
+    tallies: Arc<Tallies>,
     providers: Providers,
     patterns: Vec<Pattern>,
     vitals: Vitals,
@@ -69,14 +71,16 @@ impl App {
     pub fn start(parts: Parts) -> Result<Self> {
         let Parts { settings, store, caller, clock, ids, secret } = parts;
         let providers = Providers::new(&settings, caller)?;
+        let tallies = Arc::new(Tallies::default());
         let app = Self(Arc::new(Inner {
             caches: Caches::new(),
             limiter: Limiter::new(clock.clone()),
             hasher: Hasher::new(),
             vault: Vault::new(&settings, &secret, ids.clone())?,
-            recorder: Recorder::start(store.clone(), clock.clone()),
             behind: Behind::start(),
+            recorder: Recorder::start(store.clone(), clock.clone(), Arc::clone(&tallies)),
             courier: Courier::new(&settings, ids.clone(), clock.clone())?,
+            tallies,
             patterns: patterns::shipped()?,
             vitals: Vitals::default(),
             started: std::time::Instant::now(),
@@ -162,6 +166,11 @@ impl App {
     /// Carries messages.
     pub(crate) fn courier(&self) -> &Courier {
         &self.0.courier
+    }
+
+    /// What keys are used for, not yet written.
+    pub(crate) fn tallies(&self) -> &Tallies {
+        &self.0.tallies
     }
 
     pub(crate) fn providers(&self) -> &Providers {

@@ -12,7 +12,8 @@ use engify_core::account::{Session, User};
 use engify_core::api_key::ApiKey;
 use engify_core::ids::UserId;
 use engify_core::prompt::Prompt;
-use engify_core::tenancy::Scope;
+use engify_core::provider_key::ProviderKey;
+use engify_core::tenancy::{Audience, Scope};
 use engify_core::words::Slug;
 use engify_core::{Error, Result};
 use engify_store::journal::Change;
@@ -30,6 +31,7 @@ pub(crate) struct Caches {
     sessions: Cache<String, Option<Arc<Session>>>,
     keys: Cache<String, Option<Arc<ApiKey>>>,
     users: Cache<String, Option<Arc<User>>>,
+    provider_keys: Cache<String, Arc<[ProviderKey]>>,
     prompts: Cache<String, (u64, Option<Arc<Prompt>>)>,
     generation: AtomicU64,
 }
@@ -40,6 +42,7 @@ impl Caches {
             sessions: door(),
             keys: door(),
             users: door(),
+            provider_keys: door(),
             prompts: Cache::builder()
                 .max_capacity(8 * 1024 * 1024)
                 .weigher(|slug: &String, (_, prompt): &(u64, Option<Arc<Prompt>>)| {
@@ -75,10 +78,15 @@ impl Caches {
         self.users.invalidate(id).await;
     }
 
+    pub(crate) async fn provider_keys_changed(&self, owner: &str) {
+        self.provider_keys.invalidate(owner).await;
+    }
+
     fn forget_everything(&self) {
         self.sessions.invalidate_all();
         self.keys.invalidate_all();
         self.users.invalidate_all();
+        self.provider_keys.invalidate_all();
         self.library_changed();
     }
 
@@ -90,12 +98,22 @@ impl Caches {
         } else if change.collection == Prompt::COLLECTION.name {
             self.library_changed();
         } else if change.collection == ApiKey::COLLECTION.name {
-            match change.document.as_ref().and_then(|doc| doc.get("keyHash")).and_then(|hash| hash.as_str()) {
+            match text(change, "keyHash") {
                 Some(hash) => self.key_changed(hash).await,
                 None => self.keys.invalidate_all(),
             }
+        } else if change.collection == ProviderKey::COLLECTION.name {
+            match text(change, "audience") {
+                Some(owner) => self.provider_keys_changed(owner).await,
+                None => self.provider_keys.invalidate_all(),
+            }
         }
     }
+}
+
+/// A field of a changed document; none where it is deleted.
+fn text<'a>(change: &'a Change, field: &str) -> Option<&'a str> {
+    change.document.as_ref().and_then(|doc| doc.get(field)).and_then(|value| value.as_str())
 }
 
 /// A cache of what opens doors, by a word the caller brings.
@@ -126,6 +144,12 @@ pub(crate) async fn user(app: &App, id: &UserId) -> Result<Option<Arc<User>>> {
     let scope = Scope::Everything("the credential tells who asks");
     let load = async { Ok(app.store().get::<User>(&scope, id.as_str()).await?.map(Arc::new)) };
     app.caches().users.try_get_with_by_ref(id.as_str(), load).await.map_err(shared)
+}
+
+/// The provider keys of this owner, sealed. They open doors too: what is deleted here is used nowhere a second later.
+pub(crate) async fn provider_keys(app: &App, owner: &Audience) -> Result<Arc<[ProviderKey]>> {
+    let load = async { Ok(app.store().find(&queries::provider_keys_of(owner)).await?.items.into()) };
+    app.caches().provider_keys.try_get_with(owner.to_string(), load).await.map_err(shared)
 }
 
 /// The prompt with this slug, whoever may see it: callers check with [`Scope::covers`].

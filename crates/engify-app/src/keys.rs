@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engify_core::api_key::{ApiKey, PlainKey};
+use engify_core::api_key::{ApiKey, KeyLimits, PlainKey};
 use engify_core::audit::{Action, Outcome, Target};
 use engify_core::error::Faults;
 use engify_core::ids::ApiKeyId;
@@ -17,6 +17,18 @@ use serde_json::json;
 use crate::ctx::{Ctx, Identity};
 use crate::recorder::Record;
 use crate::{App, cache};
+
+mod edit;
+mod reminders;
+mod terms;
+mod usage;
+
+pub use edit::{KeyChanges, update};
+pub use reminders::remind;
+pub(crate) use terms::tokens_a_day;
+pub use terms::{admit, tighter};
+pub(crate) use usage::Tallies;
+pub use usage::{UsageDay, usage};
 
 /// What a key may do where its maker does not say.
 pub const DEFAULT_SCOPES: &[Permission] =
@@ -35,6 +47,10 @@ pub struct NewKey {
     pub scopes: Option<Vec<String>>,
     /// The moment it stops, RFC 3339; none for never.
     pub expires_at: Option<String>,
+    /// Where it may come from, at most 50 addresses and blocks; empty for everywhere.
+    pub allowed_addresses: Vec<String>,
+    /// How much it may be used.
+    pub limits: KeyLimits,
 }
 
 /// A key just made: the only moment the key itself is known.
@@ -58,6 +74,8 @@ pub async fn create(ctx: &Ctx, new: NewKey) -> Result<MadeKey> {
     let scopes = faults.take("scopes", scopes(ctx, new.scopes.as_deref()));
     let expires_at = new.expires_at.as_deref().filter(|text| !text.is_empty());
     let expires_at = expires_at.map(|text| faults.take("expiresAt", expiry(text, ctx.now())));
+    let allowed_addresses = terms::addresses(&mut faults, &new.allowed_addresses);
+    let limits = terms::limits(&mut faults, new.limits);
     let (Some(name), Some(scopes), true) = (name, scopes, faults.is_empty()) else {
         faults.check()?;
         return Err(Error::internal("a form without faults has all fields"));
@@ -67,8 +85,13 @@ pub async fn create(ctx: &Ctx, new: NewKey) -> Result<MadeKey> {
         let message = format!("You have {MOST} live keys; revoke one that is not used any more.");
         return Err(Error::new(Kind::Conflict, "too_many_keys", message));
     }
-    let made = make(ctx, name, scopes, expires_at.flatten());
-    let details = json!({ "name": made.key.name, "prefix": made.key.prefix, "scopes": made.key.scopes });
+    let mut made = make(ctx, name, scopes, expires_at.flatten());
+    made.key.allowed_addresses = allowed_addresses;
+    made.key.limits = limits;
+    let details = json!({
+        "name": made.key.name, "prefix": made.key.prefix, "scopes": made.key.scopes,
+        "allowedAddresses": made.key.allowed_addresses, "limits": made.key.limits,
+    });
     let audit =
         ctx.audit(Action::ApiKeyCreated, Outcome::Success, Target::new("api_key", &made.key.id), details);
     ctx.app().store().write(Batch::new().insert(&made.key)?.insert(&audit)?).await?;
@@ -89,6 +112,9 @@ fn make(ctx: &Ctx, name: String, scopes: Vec<Permission>, expires_at: Option<Tim
         last_used_at: None,
         revoked_at: None,
         replaced_by: None,
+        allowed_addresses: Vec::new(),
+        limits: KeyLimits::default(),
+        reminded_days: None,
         created_at: ctx.now(),
     };
     MadeKey { key, plain }
@@ -130,6 +156,15 @@ pub async fn list(ctx: &Ctx, limit: u32, cursor: Option<&str>) -> Result<Page<Ap
     ctx.app().store().find(&query.limit(limit).after(cursor)).await
 }
 
+/// One of the caller's keys.
+///
+/// # Errors
+/// `not_found`; `forbidden` without `keys:manage`.
+pub async fn get(ctx: &Ctx, id: &str) -> Result<ApiKey> {
+    ctx.require(Permission::KeysManage)?;
+    own(ctx, id).await
+}
+
 async fn own(ctx: &Ctx, id: &str) -> Result<ApiKey> {
     let scope = Scope::Owner(ctx.person()?.user.id.clone());
     let found = match ApiKeyId::parse(id) {
@@ -159,7 +194,7 @@ pub async fn revoke(ctx: &Ctx, id: &str) -> Result<ApiKey> {
     Ok(key)
 }
 
-/// Replaces a key: a new one with the same name, scopes and expiry; the old one works for `grace` longer (0 to 7 days).
+/// Replaces a key: a new one with the same name, scopes, expiry, addresses and limits; the old one works for `grace` longer (0 to 7 days).
 ///
 /// # Errors
 /// `not_found`; `key_not_live` for one that is revoked, expired or replaced; `forbidden` without `keys:manage`.
@@ -173,7 +208,9 @@ pub async fn rotate(ctx: &Ctx, id: &str, grace: Duration) -> Result<MadeKey> {
         let message = "This key is revoked, expired or already replaced; create a new one instead.";
         return Err(Error::new(Kind::Conflict, "key_not_live", message));
     }
-    let made = make(ctx, old.name.clone(), old.scopes.clone(), old.expires_at);
+    let mut made = make(ctx, old.name.clone(), old.scopes.clone(), old.expires_at);
+    made.key.allowed_addresses.clone_from(&old.allowed_addresses);
+    made.key.limits = old.limits;
     let patch = Patch::new(Scope::Owner(ctx.person()?.user.id.clone()), &old.id)
         .set("revokedAt", ctx.now().plus(grace))?
         .set("replacedBy", &made.key.id)?

@@ -23,10 +23,11 @@ pub mod organizations;
 mod passwords;
 pub mod patterns;
 pub mod prompts;
+pub mod provider_keys;
 mod recorder;
 pub mod setup;
 pub mod users;
-mod vault;
+pub mod vault;
 
 pub use app::{App, Parts};
 pub use ctx::{Actor, Ctx, Identity, Origin};

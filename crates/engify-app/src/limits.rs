@@ -61,6 +61,8 @@ pub mod presets {
     pub const INVITE: Limit = Limit::new("invite", 60, 3600);
     /// Links of invitations opened: 60 per 5 minutes.
     pub const INVITATION: Limit = Limit::new("invitation", 60, 300);
+    /// Provider keys tried: 30 per 5 minutes, so that nobody sorts stolen keys here.
+    pub const KEY_TEST: Limit = Limit::new("key-test", 30, 300);
     /// Imports: 30 an hour.
     pub const IMPORT: Limit = Limit::new("import", 30, 3600);
 }

@@ -129,7 +129,8 @@ pub fn mail_is_set_up(app: &App) -> bool {
     !matches!(app.courier().mailer, Mailer::Outbox)
 }
 
-fn place(id: &MessageId) -> String {
+/// Where the content of a message belongs.
+pub(crate) fn place(id: &MessageId) -> String {
     format!("message:{id}")
 }
 

@@ -5,18 +5,22 @@
 //! a process that is killed inside it loses the record of an answer that was already given, never one that
 //! [`Recorder::stop`] was asked to wait for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use engify_core::api_key::ApiKey;
 use engify_core::audit::AuditEntry;
-use engify_core::ids::{ApiKeyId, PromptId};
+use engify_core::ids::{ApiKeyId, PromptId, ProviderKeyId};
 use engify_core::prompt::Prompt;
+use engify_core::provider_key::ProviderKey;
 use engify_core::run::Run;
 use engify_core::tenancy::Scope;
-use engify_core::{Clock, Error, Result};
-use engify_store::{Batch, Patch, Store};
+use engify_core::{Clock, Error, Result, Time};
+use engify_store::{Batch, Entity, Patch, Store};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::keys::Tallies;
 
 /// How many records may wait.
 const WAITING: usize = 4096;
@@ -38,6 +42,8 @@ pub(crate) enum Record {
     Used(PromptId),
     /// A key was used.
     KeyUsed(ApiKeyId),
+    /// A provider's stored key was used.
+    ProviderKeyUsed(ProviderKeyId),
     /// Says when everything before it is written.
     Flush(oneshot::Sender<()>),
 }
@@ -52,9 +58,18 @@ pub(crate) struct Recorder {
 pub(crate) type Place = mpsc::OwnedPermit<Record>;
 
 impl Recorder {
-    pub(crate) fn start(store: Store, clock: Clock) -> Self {
+    pub(crate) fn start(store: Store, clock: Clock, tallies: Arc<Tallies>) -> Self {
         let (queue, records) = mpsc::channel(WAITING);
-        tokio::spawn(Writer { store, clock, used: HashMap::new(), keys: HashMap::new() }.run(records));
+        let writer = Writer {
+            store,
+            clock,
+            tallies,
+            counted: HashSet::new(),
+            used: HashMap::new(),
+            keys: HashMap::new(),
+            provider_keys: HashMap::new(),
+        };
+        tokio::spawn(writer.run(records));
         Self { queue }
     }
 
@@ -106,8 +121,12 @@ impl Recorder {
 struct Writer {
     store: Store,
     clock: Clock,
+    tallies: Arc<Tallies>,
+    /// Documents of usage that are known to be there.
+    counted: HashSet<String>,
     used: HashMap<PromptId, i64>,
-    keys: HashMap<ApiKeyId, engify_core::Time>,
+    keys: HashMap<ApiKeyId, Time>,
+    provider_keys: HashMap<ProviderKeyId, Time>,
 }
 
 impl Writer {
@@ -143,6 +162,10 @@ impl Writer {
                     self.keys.insert(key, self.clock.now());
                     continue;
                 }
+                Record::ProviderKeyUsed(key) => {
+                    self.provider_keys.insert(key, self.clock.now());
+                    continue;
+                }
                 Record::Flush(done) => {
                     flushed.push(done);
                     continue;
@@ -164,16 +187,16 @@ impl Writer {
     }
 
     async fn write_counts(&mut self) {
-        let mut batch = Batch::new();
+        let mut batch = self.tallies.drain(&self.store, &mut self.counted).await;
         for (prompt, count) in self.used.drain() {
             let patch = Patch::new(Scope::Everything("counters"), prompt).add("uses", count).or_skip();
             batch = batch.patch::<Prompt>(patch);
         }
         for (key, at) in self.keys.drain() {
-            match Patch::new(Scope::Everything("counters"), key).set("lastUsedAt", at) {
-                Ok(patch) => batch = batch.patch::<ApiKey>(patch.or_skip()),
-                Err(fault) => tracing::error!(error = ?fault, "recorder.unwritable"),
-            }
+            batch = used_at::<ApiKey>(batch, key, at);
+        }
+        for (key, at) in self.provider_keys.drain() {
+            batch = used_at::<ProviderKey>(batch, key, at);
         }
         self.insist(batch).await;
     }
@@ -197,6 +220,17 @@ impl Writer {
                     return;
                 }
             }
+        }
+    }
+}
+
+/// Adds when something was last used.
+fn used_at<E: Entity>(batch: Batch, id: impl ToString, at: Time) -> Batch {
+    match Patch::new(Scope::Everything("counters"), id).set("lastUsedAt", at) {
+        Ok(patch) => batch.patch::<E>(patch.or_skip()),
+        Err(fault) => {
+            tracing::error!(error = ?fault, "recorder.unwritable");
+            batch
         }
     }
 }

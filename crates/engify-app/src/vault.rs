@@ -1,5 +1,6 @@
 //! The vault: seals secrets for the store and opens them again. AES-256-GCM under `API_KEY_ENCRYPTION_KEY`; where that is
-//! not set (never in production), under a key derived from the installation's own secret.
+//! not set (never in production), under a key derived from the installation's own secret. The keys of
+//! `API_KEY_ENCRYPTION_KEY_PREVIOUS` and the derived one open what they sealed once; [`rotation`] seals it anew.
 //!
 //! What is sealed is bound to where it belongs: the caller names the place (`provider_key:<owner>:<provider>`), and text moved
 //! to another place does not open. The vault refuses to know what it holds.
@@ -11,12 +12,18 @@ use engify_core::{Error, Ids, Kind, Result, Sealed, Secret};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
+mod places;
+mod rotation;
+
+pub use rotation::{Count, Progress, Report, Rotation, Standing, Unreadable, rotate};
+
 /// Seals and opens. The first key seals; all of them open.
 pub(crate) struct Vault {
     keys: Vec<VaultKey>,
     ids: Ids,
 }
 
+#[derive(Clone)]
 struct VaultKey {
     id: String,
     cipher: Aes256Gcm,
@@ -35,11 +42,36 @@ impl Vault {
     /// # Errors
     /// `bad_encryption_key`, with the remedy.
     pub(crate) fn new(settings: &Settings, secret: &Secret<String>, ids: Ids) -> Result<Self> {
-        let first = match &settings.security.encryption_key {
-            Some(key) => VaultKey::new(&parse(key)?),
-            None => VaultKey::new(&derived(secret, "vault")?),
-        };
-        Ok(Self { keys: vec![first], ids })
+        let security = &settings.security;
+        let mut keys = Vec::new();
+        for key in security.encryption_key.iter().chain(&security.previous_encryption_keys) {
+            keys.push(VaultKey::new(&parse(key)?));
+        }
+        let derived = VaultKey::new(&derived(secret, "vault")?);
+        // Where only previous keys are set, the derived one still seals.
+        let at = if security.encryption_key.is_none() { 0 } else { keys.len() };
+        keys.insert(at, derived);
+        Ok(Self { keys, ids })
+    }
+
+    /// The same vault with another key to seal with; all others still open.
+    ///
+    /// # Errors
+    /// `bad_encryption_key`, with the remedy.
+    pub(crate) fn sealing_with(&self, key: &Secret<String>) -> Result<Self> {
+        let mut keys = vec![VaultKey::new(&parse(key)?)];
+        keys.extend(self.keys.iter().filter(|known| known.id != keys[0].id).cloned().collect::<Vec<_>>());
+        Ok(Self { keys, ids: self.ids.clone() })
+    }
+
+    /// The name of the key that seals.
+    pub(crate) fn sealing_key(&self) -> &str {
+        self.keys.first().map_or("", |key| key.id.as_str())
+    }
+
+    /// Whether there is a key of this name.
+    pub(crate) fn knows(&self, key: &str) -> bool {
+        self.keys.iter().any(|known| known.id == key)
     }
 
     /// Seals `plain` for `place`.
@@ -61,7 +93,8 @@ impl Vault {
     pub(crate) fn open(&self, place: &str, sealed: &Sealed) -> Result<Secret<String>> {
         let unreadable = |why: &str| {
             let message = format!(
-                "A stored secret cannot be decrypted: {why}. Set API_KEY_ENCRYPTION_KEY to the key it was encrypted with, or store it anew."
+                "A stored secret cannot be decrypted: {why}. Put the key it was encrypted with into API_KEY_ENCRYPTION_KEY or \
+                 API_KEY_ENCRYPTION_KEY_PREVIOUS, or store the secret anew."
             );
             Error::new(Kind::Internal, "sealed_unreadable", message)
         };
@@ -83,20 +116,27 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-/// A key as operators write it: 64 hex digits.
-pub(crate) fn parse(key: &Secret<String>) -> Result<[u8; 32]> {
+/// Checks a key as operators write it: 64 hex digits.
+///
+/// # Errors
+/// `bad_encryption_key`, with the remedy.
+pub fn check_key(key: &Secret<String>) -> Result<()> {
+    parse(key).map(drop)
+}
+
+fn parse(key: &Secret<String>) -> Result<[u8; 32]> {
     let bytes = hex::decode(key.reveal()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     bytes.ok_or_else(|| {
         let message =
-            "The encryption key is not 32 bytes as 64 hex digits; make one with: openssl rand -hex 32";
+            "The encryption key is not 32 bytes as 64 hex digits. Make one with: openssl rand -hex 32";
         Error::new(Kind::Invalid, "bad_encryption_key", message)
     })
 }
 
 /// 32 bytes for one purpose from the installation's secret: HMAC-SHA256 of the purpose's name.
 pub(crate) fn derived(secret: &Secret<String>, purpose: &str) -> Result<[u8; 32]> {
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret.reveal().as_bytes())
-        .map_err(Error::internal)?;
+    let mut mac =
+        <Hmac<Sha256> as KeyInit>::new_from_slice(secret.reveal().as_bytes()).map_err(Error::internal)?;
     mac.update(b"engify:");
     mac.update(purpose.as_bytes());
     Ok(mac.finalize().into_bytes().into())

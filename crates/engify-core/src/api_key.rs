@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::address::AddressRange;
 use crate::clock::Time;
-use crate::ids::{ApiKeyId, Ids};
+use crate::ids::{ApiKeyId, Ids, UserId};
 use crate::permission::Permission;
 use crate::secret::Secret;
 use crate::tenancy::Tenancy;
@@ -44,11 +45,82 @@ pub struct ApiKey {
     pub revoked_at: Option<Time>,
     /// The key that took its place at rotation.
     pub replaced_by: Option<ApiKeyId>,
+    /// Where it may come from; empty for everywhere. At most 50.
+    #[serde(default)]
+    pub allowed_addresses: Vec<AddressRange>,
+    /// How much it may be used, within its owner's own limits.
+    #[serde(default)]
+    pub limits: KeyLimits,
+    /// The last reminder of its end that was sent: so many days before.
+    #[serde(default)]
+    pub reminded_days: Option<u32>,
     /// When it was made.
     pub created_at: Time,
 }
 
+/// How much a key may be used, within its owner's own limits. Counted in each process for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyLimits {
+    /// Requests a minute, 1 to 1 000 000; null for no limit of the key's own.
+    #[serde(default)]
+    pub per_minute: Option<u64>,
+    /// Requests an hour, 1 to 1 000 000; null for no limit of the key's own.
+    #[serde(default)]
+    pub per_hour: Option<u64>,
+    /// Tokens a day (UTC), in and out, 1 to 1 000 000 000; dry runs do not count; null for no limit of the key's own.
+    #[serde(default)]
+    pub tokens_per_day: Option<u64>,
+}
+
+/// What a key was used for on one day (UTC).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyUsage {
+    /// `<key>:<day>`.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// Whose key it is.
+    pub user_id: UserId,
+    /// The key.
+    pub key_id: ApiKeyId,
+    /// `2026-11-22`, UTC.
+    pub day: String,
+    /// Requests that its limits and addresses let through, whatever became of them.
+    pub requests: u64,
+    /// Runs, dry runs included.
+    pub runs: u64,
+    /// Tokens of those runs, in and out; those of dry runs are not counted.
+    pub tokens: u64,
+    /// What those runs cost, as far as prices are known.
+    pub cost_nanos: u64,
+}
+
+impl KeyUsage {
+    /// A day on which nothing was counted yet.
+    pub fn none(user: &UserId, key: &ApiKeyId, day: &str) -> Self {
+        Self {
+            id: format!("{key}:{day}"),
+            user_id: user.clone(),
+            key_id: key.clone(),
+            day: day.to_owned(),
+            requests: 0,
+            runs: 0,
+            tokens: 0,
+            cost_nanos: 0,
+        }
+    }
+}
+
 impl ApiKey {
+    /// Whether it may come from here. An address that is not known is nowhere.
+    pub fn allows_address(&self, address: &str) -> bool {
+        self.allowed_addresses.is_empty()
+            || address
+                .parse()
+                .is_ok_and(|address| self.allowed_addresses.iter().any(|range| range.contains(address)))
+    }
+
     /// Whether it opens anything at `now`.
     pub fn is_live(&self, now: Time) -> bool {
         self.revoked_at.is_none_or(|at| at > now) && self.expires_at.is_none_or(|at| at > now)

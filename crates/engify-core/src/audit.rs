@@ -113,6 +113,8 @@ words! {
         MessageRead = "message_read",
         /// An administrator had a message sent again.
         MessageRetried = "message_retried",
+        /// An API key came from an address that its owner does not allow.
+        ApiKeyRefused = "api_key_refused",
     }
 }
 

@@ -68,6 +68,8 @@ id! {
     MessageId,
     /// An invitation into an organization.
     InvitationId,
+    /// A key of an AI provider that a person or an organization brought.
+    ProviderKeyId,
 }
 
 /// Where ids and random bytes come from: the operating system, or a seed for repeatable tests.

@@ -3,6 +3,7 @@
 //! This crate does no I/O and knows neither tokio, nor HTTP, nor a database. Everything else speaks in its types.
 
 pub mod account;
+pub mod address;
 pub mod api_key;
 pub mod audit;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod message;
 pub mod organization;
 pub mod permission;
 pub mod prompt;
+pub mod provider_key;
 pub mod run;
 pub mod sealed;
 pub mod secret;

@@ -77,7 +77,7 @@ words! {
         RunsRead = "runs:read",
         /// See all runs of one's organization.
         RunsReadOrganization = "runs:read_organization",
-        /// Create, rotate and revoke one's own API keys.
+        /// Look after one's own API keys and keys of AI providers.
         KeysManage = "keys:manage",
         /// See users: those of one's organization, super admins all.
         UsersRead = "users:read",
@@ -87,7 +87,7 @@ words! {
         UsersManageRoles = "users:manage_roles",
         /// Read the audit log of one's organization, super admins all of it.
         AuditRead = "audit:read",
-        /// Organization settings, invitations and members.
+        /// Organization settings, invitations, members and keys of AI providers.
         OrganizationManage = "organization:manage",
         /// See one's own organization and its members.
         OrganizationRead = "organization:read",

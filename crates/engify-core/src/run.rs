@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 use crate::ids::{ApiKeyId, PromptId, RunId};
 use crate::permission::words;
+use crate::provider_key::KeySource;
 use crate::tenancy::Tenancy;
 
 words! {
@@ -84,6 +85,8 @@ pub struct Run {
     pub provider: String,
     /// The model as the provider names it.
     pub model: String,
+    /// Whose key it was made with; none for a dry run, and for runs from before keys could be brought.
+    pub key_source: Option<KeySource>,
     /// How it ended.
     pub status: RunStatus,
     /// The failure's word (`bad_key`, `timeout`, …) where it did not complete.

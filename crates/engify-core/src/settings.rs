@@ -184,6 +184,8 @@ impl Default for Tiers {
 pub struct Security {
     /// 32 bytes as 64 hex digits; encrypts provider keys at rest.
     pub encryption_key: Option<Secret<String>>,
+    /// Further keys that open what was encrypted with them, and encrypt nothing: for rotations.
+    pub previous_encryption_keys: Vec<Secret<String>>,
     /// Opens `/api/cron/{job}`.
     pub cron_secret: Option<Secret<String>>,
     /// Absolute length of an administrator's session, minutes.

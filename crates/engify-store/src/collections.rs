@@ -1,13 +1,14 @@
 //! The typed collections: every entity of core with its collection and indexes, declared once.
 
 use engify_core::account::{Device, Milestone, Session, User};
-use engify_core::api_key::ApiKey;
+use engify_core::api_key::{ApiKey, KeyUsage};
 use engify_core::audit::AuditEntry;
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::link::Link;
 use engify_core::message::Message;
 use engify_core::organization::{Invitation, OpenDomain, Organization};
 use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
+use engify_core::provider_key::ProviderKey;
 use engify_core::run::Run;
 
 use crate::collection::Direction::{Ascending as Asc, Descending as Desc};
@@ -133,5 +134,11 @@ collections! {
     ];
     Device in "devices" by |device| &device.id => [
         plain(&[("userId", Asc)]),
+    ];
+    ProviderKey in "provider_keys" by |key| key.id.as_str() => [
+        unique(&[("audience", Asc), ("provider", Asc)]),
+    ];
+    KeyUsage in "key_usage" by |usage| &usage.id => [
+        plain(&[("keyId", Asc), ("day", Asc)]),
     ];
 }

@@ -2,17 +2,18 @@
 
 use engify_core::Time;
 use engify_core::account::{Device, Session, User};
-use engify_core::api_key::ApiKey;
+use engify_core::api_key::{ApiKey, KeyUsage};
 use engify_core::audit::{Action, AuditEntry};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
-use engify_core::ids::{OrganizationId, PromptId, UserId};
+use engify_core::ids::{ApiKeyId, OrganizationId, PromptId, UserId};
 use engify_core::link::Link;
 use engify_core::message::{Message, MessageState};
 use engify_core::organization::{Domain, Invitation, OpenDomain, Organization};
 use engify_core::permission::Role;
 use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
+use engify_core::provider_key::ProviderKey;
 use engify_core::run::Run;
-use engify_core::tenancy::Scope;
+use engify_core::tenancy::{Audience, Scope};
 use engify_core::words::{Email, Slug};
 
 use crate::collection::Direction::{Ascending, Descending};
@@ -345,4 +346,31 @@ pub fn links_expired(now: Time) -> Query<Link> {
 /// Where a person signed in before.
 pub fn devices_of(user: &UserId) -> Query<Device> {
     Query::new("devices_of", Scope::Owner(user.clone()))
+}
+
+/// The provider keys of one owner, a person or an organization, by provider.
+pub fn provider_keys_of(owner: &Audience) -> Query<ProviderKey> {
+    Query::new("provider_keys_of", Scope::Audiences(vec![owner.clone()])).sorted("provider", Ascending)
+}
+
+/// API keys that end from `from` on and before `until`, the first to end first: for reminders.
+pub fn api_keys_ending(from: Time, until: Time) -> Query<ApiKey> {
+    Query::new("api_keys_ending", Scope::Everything("the installation reminds the owners of all keys"))
+        .at_least("expiresAt", from.to_string())
+        .below("expiresAt", until.to_string())
+        .sorted("expiresAt", Ascending)
+}
+
+/// What a key of this person was used for since a day (`2026-11-22`), oldest first.
+pub fn key_usage_of(user: &UserId, key: &ApiKeyId, since: &str) -> Query<KeyUsage> {
+    Query::new("key_usage_of", Scope::Owner(user.clone()))
+        .equal("keyId", key.as_str())
+        .at_least("day", since)
+        .sorted("day", Ascending)
+}
+
+/// Every document of a collection, oldest first: what is encrypted is encrypted anew, stored keys are all tried.
+pub fn all_of<E: Entity>() -> Query<E> {
+    Query::new("all_of", Scope::Everything("the operator looks after the whole installation"))
+        .sorted("_id", Ascending)
 }

@@ -24,6 +24,7 @@ pub struct TestApp {
     pub provider: ScriptedProvider,
     /// The token of the set-up link.
     pub setup_token: Secret<String>,
+    store: Store,
     folder: TempDir,
 }
 
@@ -80,11 +81,16 @@ impl TestApp {
         let options = CallerOptions { backoff: Duration::from_millis(1), ..CallerOptions::default() };
         let caller = Caller::new(options, ids.clone(), clock.clone()).expect("a caller");
         let secret = Secret::new("a secret of thirty-two characters".to_owned());
-        let parts = Parts { settings, store, caller, clock: clock.clone(), ids, secret };
+        let parts = Parts { settings, store: store.clone(), caller, clock: clock.clone(), ids, secret };
         let app = App::start(parts).expect("an application");
         let prepared = setup::prepare(&app).await.expect("a prepared installation");
         let setup_token = prepared.setup_token.expect("a new installation has no super admin");
-        Self { app, clock, provider, setup_token, folder }
+        Self { app, clock, provider, setup_token, store, folder }
+    }
+
+    /// The documents beneath the application, for what no use case does: to damage, copy or look at them.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Every message that is kept here, the newest first: what people would find in their mailboxes and on their phones.

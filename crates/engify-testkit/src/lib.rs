@@ -10,4 +10,6 @@ pub mod parts;
 pub mod provider;
 
 pub use app::{Mail, TestApp};
+/// The store, for tests that look at documents or damage them.
+pub use engify_store as store;
 pub use provider::{Script, ScriptedProvider};

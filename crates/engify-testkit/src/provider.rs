@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -37,6 +38,8 @@ pub struct ScriptedProvider {
 struct Shared {
     scripts: Mutex<VecDeque<Script>>,
     calls: Mutex<Vec<Value>>,
+    keys: Mutex<Vec<String>>,
+    accepted: Mutex<Option<Vec<String>>>,
     left: Notify,
 }
 
@@ -44,8 +47,10 @@ impl ScriptedProvider {
     /// Starts it on a free port.
     pub async fn start() -> Self {
         let shared = Arc::new(Shared::default());
-        let router =
-            Router::new().route("/v1/chat/completions", post(answer)).with_state(Arc::clone(&shared));
+        let router = Router::new()
+            .route("/v1/chat/completions", post(answer))
+            .route("/v1/models", get(models))
+            .with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -67,13 +72,45 @@ impl ScriptedProvider {
         self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The keys that came with all calls so far, those for the list of models included.
+    pub fn keys(&self) -> Vec<String> {
+        self.shared.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes only these keys from now on; all others are refused with 401.
+    pub fn accept_only(&self, keys: &[&str]) {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        *self.shared.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
+    }
+
     /// Waits until the caller of a hanging call went away.
     pub async fn caller_left(&self) {
         self.shared.left.notified().await;
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, Json(call): Json<Value>) -> Response {
+impl Shared {
+    /// Notes the key of a call; the refusal of one that is not taken.
+    fn admit(&self, headers: &HeaderMap) -> Option<Response> {
+        let bearer = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let key = bearer.strip_prefix("Bearer ").unwrap_or_default().to_owned();
+        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = accepted.as_ref().is_some_and(|accepted| !accepted.contains(&key));
+        let told =
+            json!({ "error": { "message": format!("Incorrect API key: {key}"), "code": "invalid_api_key" } });
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+        refused.then(|| (http_status(401), Json(told)).into_response())
+    }
+}
+
+async fn models(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    shared.admit(&headers).unwrap_or_else(|| Json(json!({ "object": "list", "data": [] })).into_response())
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(call): Json<Value>) -> Response {
+    if let Some(refusal) = shared.admit(&headers) {
+        return refusal;
+    }
     let streamed = call["stream"].as_bool().unwrap_or(false);
     shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
     let script = shared.scripts.lock().unwrap_or_else(PoisonError::into_inner).pop_front();

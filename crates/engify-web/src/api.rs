@@ -7,10 +7,11 @@ mod ai;
 pub(crate) mod auth;
 mod invitations;
 mod keys;
-mod organizations;
 mod messages;
+mod organizations;
 mod patterns;
 mod prompts;
+mod provider_keys;
 mod recovery;
 mod system;
 pub(crate) mod users;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
         patterns::routes(),
         ai::routes(),
         keys::routes(),
+        provider_keys::routes(),
         admin::routes(),
         users::routes(),
         organizations::routes(),

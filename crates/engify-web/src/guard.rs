@@ -10,6 +10,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::MethodRouter;
 use engify_app::accounts::{self, Credential};
+use engify_app::keys;
 use engify_app::limits::Standing;
 use engify_app::{Actor, Ctx, Origin};
 use engify_core::permission::Permission;
@@ -54,7 +55,7 @@ impl Guard {
             Ok(ctx) => ctx,
             Err(error) => return self.refuse(error, None, &path, &method),
         };
-        let standing = match self.admit(&ctx, &parts.headers) {
+        let standing = match self.admit(&ctx, &parts.headers).await {
             Ok(standing) => standing,
             Err(error) => return self.refuse(error, Some(ctx), &path, &method),
         };
@@ -133,7 +134,8 @@ impl Guard {
         }
     }
 
-    fn admit(&self, ctx: &Ctx, headers: &HeaderMap) -> Result<Option<Standing>> {
+    async fn admit(&self, ctx: &Ctx, headers: &HeaderMap) -> Result<Option<Standing>> {
+        let by_key = keys::admit(ctx).await?;
         match self.policy.access {
             Access::Public => {}
             Access::SignedIn => drop(ctx.person()?),
@@ -149,9 +151,9 @@ impl Guard {
         {
             return Err(too_large(self.policy.body));
         }
-        let Some(limit) = self.policy.limit else { return Ok(None) };
+        let Some(limit) = self.policy.limit else { return Ok(by_key) };
         let who = ctx.user_id().map_or(ctx.origin.address.as_str(), |id| id.as_str());
-        self.web.app.limiter().take(limit, who, 1).map(Some)
+        self.web.app.limiter().take(limit, who, 1).map(|standing| Some(keys::tighter(by_key, standing)))
     }
 
     fn admit_to_metrics(&self, ctx: &Ctx, headers: &HeaderMap) -> Result<()> {

@@ -149,13 +149,9 @@ impl Route {
             StatusCode::SERVICE_UNAVAILABLE,
             StatusCode::GATEWAY_TIMEOUT,
         ];
-        statuses.push(StatusCode::UNAUTHORIZED);
-        if self.policy.access != Access::Public {
-            statuses.push(StatusCode::FORBIDDEN);
-        }
-        if self.policy.limit.is_some() {
-            statuses.push(StatusCode::TOO_MANY_REQUESTS);
-        }
+        // Whoever comes with a key may be refused anywhere: one that is not valid, one that may not come from there, one
+        // that is used up.
+        statuses.extend([StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS]);
         if self.path.contains('{') {
             statuses.extend([StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST]);
         }
@@ -163,7 +159,7 @@ impl Route {
             statuses.push(StatusCode::BAD_REQUEST);
         }
         if self.method != Method::GET {
-            statuses.extend([StatusCode::FORBIDDEN, StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE]);
+            statuses.extend([StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE]);
         }
         if self.docs.body.is_some() {
             statuses.push(StatusCode::UNSUPPORTED_MEDIA_TYPE);

@@ -29,6 +29,7 @@ mod organizations;
 mod patterns;
 mod prompt;
 mod prompt_form;
+mod providers;
 mod recovery;
 mod said;
 mod settings;
@@ -57,6 +58,7 @@ pub(crate) fn routes() -> Vec<Route> {
         dashboard::routes(),
         settings::routes(),
         keys::routes(),
+        providers::routes(),
         account::routes(),
         recovery::routes(),
         opshub::routes(),

@@ -5,11 +5,12 @@ use engify_app::messages::Opened;
 use engify_app::prompts::Card;
 use engify_core::Time;
 use engify_core::account::User;
-use engify_core::api_key::{ApiKey, PlainKey};
+use engify_core::api_key::{ApiKey, KeyLimits, PlainKey};
 use engify_core::audit::AuditEntry;
 use engify_core::message::{Channel, Message, MessageKind, MessageState};
 use engify_core::permission::{Permission, Role};
 use engify_core::prompt::{Difficulty, Draft, Prompt, PromptVersion, Variable};
+use engify_core::provider_key::KeySource;
 use engify_core::run::{NanoUsd, Run, RunStatus, Usage};
 use engify_core::tenancy::Visibility;
 use schemars::JsonSchema;
@@ -241,6 +242,10 @@ pub(crate) struct KeyView {
     last_used_at: Option<Time>,
     revoked_at: Option<Time>,
     created_at: Time,
+    /// Addresses and blocks that it may come from; empty for all.
+    allowed_addresses: Vec<String>,
+    /// Its own limits, within its owner's.
+    limits: KeyLimits,
     live: bool,
 }
 
@@ -255,6 +260,8 @@ impl KeyView {
             last_used_at: key.last_used_at,
             revoked_at: key.revoked_at,
             created_at: key.created_at,
+            allowed_addresses: key.allowed_addresses.iter().map(ToString::to_string).collect(),
+            limits: key.limits,
             live: key.is_live(now),
         }
     }
@@ -295,6 +302,8 @@ pub(crate) struct RunView {
     prompt_version: Option<u32>,
     provider: String,
     model: String,
+    /// Whose key it was made with; null for a dry run.
+    key_source: Option<KeySource>,
     status: RunStatus,
     failure: Option<String>,
     system_prompt: Option<String>,
@@ -319,6 +328,7 @@ impl From<Run> for RunView {
             prompt_version: run.prompt_version,
             provider: run.provider,
             model: run.model,
+            key_source: run.key_source,
             status: run.status,
             failure: run.failure,
             system_prompt: run.system_prompt,
@@ -429,7 +439,8 @@ impl From<&Message> for MessageView {
 impl From<Opened> for MessageView {
     fn from(opened: Opened) -> Self {
         let said = opened.content;
-        let content = said.map(|said| ContentView { subject: said.subject, text: said.text, html: said.html });
+        let content =
+            said.map(|said| ContentView { subject: said.subject, text: said.text, html: said.html });
         Self { content, ..Self::from(&opened.message) }
     }
 }

@@ -41,6 +41,9 @@ pub(crate) enum Command {
     Prompts(Prompts),
     /// Run a prompt of the library on an AI provider
     Run(Run),
+    /// Try the providers' keys, change the encryption key
+    #[command(subcommand)]
+    Security(Security),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -61,6 +64,8 @@ impl Command {
             Self::Prompts(Prompts::Import(import)) => import.report.json,
             Self::Prompts(Prompts::Export(export)) => export.report.json,
             Self::Run(run) => run.report.json,
+            Self::Security(Security::TestKeys(test)) => test.report.json,
+            Self::Security(Security::RotateKey(rotate)) => rotate.report.json,
         }
     }
 }
@@ -271,6 +276,43 @@ pub(crate) struct Run {
     /// Wait for the whole answer instead of printing words as they come
     #[arg(long)]
     pub(crate) no_stream: bool,
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Security {
+    /// Try each configured provider key: its format, a call that costs nothing, and what to do where it fails
+    TestKeys(TestKeys),
+    /// Encrypt everything that is stored encrypted with another key, while servers run
+    RotateKey(RotateKey),
+}
+
+/// Which keys to try.
+#[derive(Debug, Args)]
+pub(crate) struct TestKeys {
+    /// Also the keys that people and organizations stored
+    #[arg(long)]
+    pub(crate) stored: bool,
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
+/// What to encrypt with.
+#[derive(Debug, Args)]
+pub(crate) struct RotateKey {
+    /// Read the new key from stdin: 64 hex digits [API_KEY_ENCRYPTION_KEY]
+    #[arg(long, conflicts_with = "new_key_file")]
+    pub(crate) new_key_stdin: bool,
+    /// Read the new key from a file [API_KEY_ENCRYPTION_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_key_file: Option<PathBuf>,
+    /// Only count what is encrypted with which key
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Leave what no known key opens, instead of refusing to begin
+    #[arg(long)]
+    pub(crate) skip_unreadable: bool,
     #[command(flatten)]
     pub(crate) report: Report,
 }

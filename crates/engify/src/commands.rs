@@ -23,6 +23,7 @@ mod export;
 mod import;
 mod prompts;
 mod run;
+mod security;
 
 /// How the audit log names what is done here.
 const PART: &str = "command line";
@@ -50,6 +51,7 @@ async fn walk(command: Command) -> Ended {
         Command::Admin(command) => admin::run(&environment(), command).await,
         Command::Prompts(command) => prompts::run(&environment(), command).await,
         Command::Run(options) => run::run(&environment(), options).await,
+        Command::Security(command) => security::run(&environment(), command).await,
         Command::Completions { shell } => completions(shell),
     }
 }

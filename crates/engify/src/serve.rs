@@ -16,6 +16,7 @@ use crate::logging::{self, Audience};
 use crate::stop::{Ended, Verdict, bad_settings};
 use crate::{cli, printer, wiring};
 
+mod chores;
 mod connections;
 mod signals;
 
@@ -62,6 +63,7 @@ async fn answer(
     announce(app.settings(), address, &prepared)?;
     let ready = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(server.address = %address, server.ready_ms = ready, "server.started");
+    chores::start(app, &stop);
     let limits = connections::Limits::new(app.settings().core.trusted_proxies > 0);
     let left = connections::serve(listener, service, limits, stop, DRAIN).await;
     if left > 0 {

@@ -1,5 +1,6 @@
 //! What a run answers: the contract's shape, for the whole answer and for the end of a stream.
 
+use engify_core::provider_key::KeySource;
 use engify_core::run::Usage;
 use serde::Serialize;
 
@@ -30,6 +31,8 @@ pub struct Answer {
     pub id: String,
     /// `stop`, `length` (cut by maxTokens), `filtered`, `other`.
     pub finish: String,
+    /// Whose key was used; null for a dry run.
+    pub key_source: Option<KeySource>,
     /// True where nobody was called; the cost is then what it would be, without the answer.
     pub dry_run: bool,
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engify_clients::ai::{Endpoint, Provider, Request, models};
+use engify_clients::ai::{Provider, Request, models};
 use engify_core::error::Faults;
 use engify_core::prompt::{Prompt, limits};
+use engify_core::provider_key::KeySource;
 use engify_core::words::{block, line};
 use engify_core::{Error, Kind, Result};
 
+use super::first_usable;
+use crate::provider_keys::{Choice, Keyring};
 use crate::{Ctx, prompts};
 
 /// A run, as asked for.
@@ -45,8 +48,8 @@ pub(super) struct Plan {
 
 /// Where it goes.
 pub(super) enum Target {
-    /// To a provider.
-    Provider(Arc<Endpoint>),
+    /// To a provider, with whosever key.
+    Provider(Choice),
     /// Nowhere; the name is that of the model whose price is shown.
     Nobody(Option<String>),
 }
@@ -54,8 +57,16 @@ pub(super) enum Target {
 impl Target {
     pub(super) fn provider(&self) -> Provider {
         match self {
-            Self::Provider(endpoint) => endpoint.provider(),
+            Self::Provider(choice) => choice.endpoint.provider(),
             Self::Nobody(_) => Provider::DryRun,
+        }
+    }
+
+    /// Whose key it carries.
+    pub(super) fn key_source(&self) -> Option<KeySource> {
+        match self {
+            Self::Provider(choice) => Some(choice.source),
+            Self::Nobody(_) => None,
         }
     }
 }
@@ -63,6 +74,7 @@ impl Target {
 impl Ask {
     /// Checks everything about a run before anything is taken or spent.
     pub(super) async fn plan(self, ctx: &Ctx) -> Result<Plan> {
+        let keyring = Keyring::of(ctx).await?;
         let mut faults = Faults::default();
         let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let system = given(self.system_prompt)
@@ -76,7 +88,7 @@ impl Ask {
         let run_id = given(self.run_id).and_then(|id| faults.take("runId", line(&id, 1, 100)));
         let model = given(self.model).and_then(|model| faults.take("model", model_name(&model)));
         let provider = match given(self.provider) {
-            None => Some(ctx.app().providers().default()),
+            None => Some(first_usable(ctx.app(), &keyring)),
             Some(name) => faults.take("provider", Provider::parse(name.trim())),
         };
         let (prompt, slug) = (given(self.prompt), given(self.prompt_slug));
@@ -95,7 +107,7 @@ impl Ask {
             faults.check()?;
             return Err(Error::internal("a request without faults names a provider"));
         };
-        let target = target(ctx, provider, model.as_deref())?;
+        let target = target(ctx, &keyring, provider, model.as_deref())?;
         let from = match slug {
             Some(slug) => Some(prompts::get(ctx, &slug).await?),
             None => None,
@@ -118,16 +130,21 @@ impl Ask {
     }
 }
 
-fn target(ctx: &Ctx, provider: Provider, model: Option<&str>) -> Result<Target> {
+fn target(ctx: &Ctx, keyring: &Keyring, provider: Provider, model: Option<&str>) -> Result<Target> {
     if provider == Provider::DryRun {
         return Ok(Target::Nobody(model.map(str::to_owned)));
     }
-    if let Some(endpoint) = ctx.app().providers().endpoint(provider) {
-        return Ok(Target::Provider(Arc::clone(endpoint)));
+    if let Some(choice) = keyring.choose(ctx.app(), provider)? {
+        return Ok(Target::Provider(choice));
     }
     let variable = provider.key_variable().or(provider.base_url_variable()).unwrap_or_default();
+    let own = if provider.key_variable().is_some() {
+        "Store a key of your own under Settings, Providers, or set"
+    } else {
+        "Set"
+    };
     let message = format!(
-        "{} is not configured here. Set {variable} and restart, or use the provider dry-run, which calls nobody.",
+        "{} is not configured here. {own} {variable} and restart, or use the provider dry-run, which calls nobody.",
         provider.label()
     );
     Err(Error::new(Kind::Invalid, "provider_not_configured", message).detail("provider", "is not configured"))

@@ -8,6 +8,7 @@ use engify_clients::ai::{
 use engify_core::audit::{Action, Outcome, Target as Audited};
 use engify_core::ids::RunId;
 use engify_core::permission::Permission;
+use engify_core::provider_key::KeySource;
 use engify_core::run::{NanoUsd, Run, RunCost, RunStatus, Usage};
 use engify_core::tenancy::Visibility;
 use engify_core::{Error, Kind, Result};
@@ -17,8 +18,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::ask::{Plan, Target};
-use super::{Answer, Ask, Cost, dry_run, tokens};
-use crate::limits::{Limit, Standing, tier};
+use super::{Answer, Ask, Cost, allowance, dry_run, tokens};
+use crate::limits::Standing;
 use crate::recorder::{Place, Record};
 use crate::{App, Ctx};
 
@@ -28,9 +29,6 @@ const DEADLINE: Duration = Duration::from_secs(300);
 const IDLE: Duration = Duration::from_secs(60);
 /// How many pieces of a stream may wait for a slow reader.
 const PIECES: usize = 64;
-
-const HOUR: u64 = 3600;
-const DAY: u64 = 24 * HOUR;
 
 /// A run under way: everything that its record will need.
 struct Running {
@@ -55,9 +53,9 @@ pub async fn execute(ctx: &Ctx, ask: Ask) -> Result<(Answer, Option<Standing>)> 
             let model = model.clone();
             running.rehearse(model.as_deref()).await
         }
-        Target::Provider(endpoint) => {
-            let call =
-                ctx.app().providers().caller.complete(endpoint, &running.plan.request, DEADLINE, IDLE).await;
+        Target::Provider(choice) => {
+            let caller = &ctx.app().providers().caller;
+            let call = caller.complete(&choice.endpoint, &running.plan.request, DEADLINE, IDLE).await;
             match call {
                 Ok(completion) => running.complete(completion).await,
                 Err(failure) => return Err(running.fail(failure)),
@@ -91,7 +89,7 @@ pub async fn stream(ctx: &Ctx, ask: Ask) -> Result<(Frames, Option<Standing>)> {
     let providers = ctx.app().providers();
     let target = match &running.plan.target {
         Target::Nobody(model) => Err(model.clone()),
-        Target::Provider(endpoint) => Ok(std::sync::Arc::clone(endpoint)),
+        Target::Provider(choice) => Ok(std::sync::Arc::clone(&choice.endpoint)),
     };
     match target {
         Err(model) => {
@@ -113,7 +111,7 @@ async fn begin(ctx: &Ctx, ask: Ask) -> Result<(Running, Option<Standing>)> {
     ctx.require_for(Permission::WorkbenchRun, Action::PromptExecuted, Audited::new("run", "new")).await?;
     let began = Instant::now();
     let plan = ask.plan(ctx).await?;
-    let standing = take_limits(ctx, plan.target.provider() == Provider::DryRun)?;
+    let standing = allowance::take(ctx, plan.target.provider() == Provider::DryRun)?;
     let place = ctx.app().recorder().place().await?;
     let run = started(ctx, &plan);
     if plan.run_id.is_some() {
@@ -129,27 +127,6 @@ async fn begin(ctx: &Ctx, ask: Ask) -> Result<(Running, Option<Standing>)> {
     Ok((Running { ctx: ctx.clone(), plan, run, place, began, first_word: None }, standing))
 }
 
-/// Takes one request from the caller's tier; the operator at the command line has none.
-fn take_limits(ctx: &Ctx, dry: bool) -> Result<Option<Standing>> {
-    let tier = tier(&ctx.app().settings().ai.tiers, ctx.role());
-    let Some(who) = ctx.user_id().map(engify_core::ids::UserId::as_str) else { return Ok(None) };
-    let limiter = ctx.app().limiter();
-    let tokens = tokens_a_day(tier.tokens_per_day);
-    let standing = limiter.standing(tokens, who);
-    if !dry && standing.remaining == 0 {
-        let wait =
-            Duration::from_millis(u64::try_from(standing.reset.millis() - ctx.now().millis()).unwrap_or(0));
-        let message = format!("Your tier's {} tokens a day are used up. Dry runs still work.", tokens.max);
-        return Err(Error::new(Kind::RateLimited, "rate_limited", message).retry_after(wait));
-    }
-    limiter.take(Limit::new("ai-day", tier.per_day, DAY), who, 1)?;
-    limiter.take(Limit::new("ai-hour", tier.per_hour, HOUR), who, 1).map(Some)
-}
-
-fn tokens_a_day(max: u64) -> Limit {
-    Limit::new("ai-tokens-day", max, DAY)
-}
-
 fn started(ctx: &Ctx, plan: &Plan) -> Run {
     let id = RunId::make(ctx.app().ids());
     Run {
@@ -162,6 +139,7 @@ fn started(ctx: &Ctx, plan: &Plan) -> Run {
         prompt_version: plan.from.as_ref().map(|prompt| prompt.version),
         provider: plan.target.provider().name().to_owned(),
         model: plan.request.model.clone(),
+        key_source: plan.target.key_source(),
         status: RunStatus::Running,
         failure: None,
         system_prompt: plan.request.system.clone(),
@@ -267,7 +245,7 @@ impl Running {
         self.settle(text, None).await;
         self.run.status = if kept == 0 { RunStatus::Failed } else { RunStatus::Partial };
         self.run.failure = Some(failure.kind.word().to_owned());
-        note_failure(&self.ctx, self.plan.target.provider(), &failure);
+        note_failure(&self.ctx, &self.plan.target, &failure);
         let error = named(&failure);
         self.record();
         Error::new(
@@ -288,7 +266,7 @@ impl Running {
     fn fail(mut self, failure: Failure) -> Error {
         self.run.status = RunStatus::Failed;
         self.run.failure = Some(failure.kind.word().to_owned());
-        note_failure(&self.ctx, self.plan.target.provider(), &failure);
+        note_failure(&self.ctx, &self.plan.target, &failure);
         self.record();
         named(&failure)
     }
@@ -341,6 +319,7 @@ impl Running {
             run_id: run.run_id.clone(),
             id: run.id.to_string(),
             finish: finish.word().to_owned(),
+            key_source: run.key_source,
             dry_run: run.provider == Provider::DryRun.name(),
         }
     }
@@ -353,13 +332,7 @@ impl Running {
         let outcome = if run.status == RunStatus::Failed { Outcome::Failed } else { Outcome::Success };
         let details = json!({ "provider": run.provider, "model": run.model, "tokens": run.usage.total_tokens, "status": run.status });
         let audit = ctx.audit(Action::PromptExecuted, outcome, Audited::new("run", &run.id), details);
-        if run.provider != Provider::DryRun.name()
-            && let Some(user) = ctx.user_id()
-        {
-            let tier = tier(&app.settings().ai.tiers, ctx.role());
-            let limit = tokens_a_day(tier.tokens_per_day);
-            app.limiter().add(limit, user.as_str(), run.usage.total_tokens);
-        }
+        allowance::spend(&ctx, &run);
         if let Some(prompt) = &run.prompt_id {
             app.recorder().count(Record::Used(prompt.clone()));
         }
@@ -373,8 +346,8 @@ impl Running {
     }
 }
 
-fn note_failure(ctx: &Ctx, provider: Provider, failure: &Failure) {
-    let word = failure.kind.word();
+fn note_failure(ctx: &Ctx, target: &Target, failure: &Failure) {
+    let (provider, word) = (target.provider(), failure.kind.word());
     tracing::warn!(
         ai.provider = provider.name(),
         ai.failure = word,
@@ -383,8 +356,11 @@ fn note_failure(ctx: &Ctx, provider: Provider, failure: &Failure) {
     );
     metrics::counter!("engify_ai_failures_total", "provider" => provider.name(), "failure" => word)
         .increment(1);
-    // What one caller's prompt provokes says nothing of the provider.
-    if !matches!(failure.kind, FailureKind::Refused | FailureKind::TooLong) {
+    // What one caller's prompt or key provokes says nothing of the provider.
+    let about_prompt = matches!(failure.kind, FailureKind::Refused | FailureKind::TooLong);
+    let about_key = matches!(failure.kind, FailureKind::BadKey | FailureKind::RateLimited);
+    let brought = target.key_source() != Some(KeySource::Installation);
+    if !about_prompt && !(about_key && brought) {
         ctx.app().vitals().provider_failed(provider.name(), ctx.now(), word);
     }
 }

@@ -99,6 +99,41 @@ impl Provider {
         }
     }
 
+    /// Checks that a key looks like one of this provider's, without asking anybody.
+    ///
+    /// # Errors
+    /// Says what is wrong and what the keys look like; never repeats the key.
+    pub fn check_key(self, key: &str) -> Result<(), String> {
+        let (Some(format), Some(begin)) = (self.key_format(), self.key_begin()) else {
+            return Err(format!("is not needed: {} takes no key", self.label()));
+        };
+        let label = self.label();
+        if !(8..=512).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!(
+                "is not a key of {label}: its keys look like {format}, 8 to 512 characters without spaces; paste the key \
+                 alone, without quotes"
+            ));
+        }
+        // OpenAI's beginning is also the beginning of Anthropic's: the longest that fits tells whose it is.
+        let owner = Self::ALL
+            .into_iter()
+            .filter(|other| other.key_begin().is_some_and(|begin| key.starts_with(begin)))
+            .max_by_key(|other| other.key_begin().map_or(0, str::len));
+        match owner {
+            Some(owner) if owner == self => Ok(()),
+            Some(owner) => {
+                let other = owner.label();
+                Err(format!("looks like a key of {other}; {label}'s begin with {begin}"))
+            }
+            None => Err(format!("is not a key of {label}: its keys look like {format}")),
+        }
+    }
+
+    /// What its keys begin with.
+    fn key_begin(self) -> Option<&'static str> {
+        self.key_format().map(|format| format.trim_end_matches('…'))
+    }
+
     /// The variable that holds the key; `None` where no key is needed.
     pub fn key_variable(self) -> Option<&'static str> {
         match self {
@@ -167,5 +202,32 @@ impl<'de> Deserialize<'de> for Provider {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Provider;
+
+    #[test]
+    fn a_key_of_another_provider_is_told_from_one_of_none() {
+        for (provider, key) in [
+            (Provider::OpenAi, "sk-proj-0123456789"),
+            (Provider::Anthropic, "sk-ant-api03-0123456789"),
+            (Provider::Google, "AIzaSy0123456789"),
+            (Provider::Groq, "gsk_0123456789"),
+            (Provider::Replicate, "r8_0123456789"),
+        ] {
+            assert_eq!(provider.check_key(key), Ok(()));
+            for other in Provider::ALL.into_iter().filter(|other| *other != provider) {
+                assert!(other.check_key(key).is_err(), "{other} takes {key}");
+            }
+        }
+        let wrong = Provider::OpenAi.check_key("sk-ant-api03-0123456789").unwrap_err();
+        assert_eq!(wrong, "looks like a key of Anthropic; OpenAI's begin with sk-");
+        for bad in ["hunter2hunter2", "sk-1", "\"sk-0123456789\"", "sk-0123 456789", ""] {
+            let wrong = Provider::OpenAi.check_key(bad).unwrap_err();
+            assert!(wrong.contains("sk-…") && (bad.is_empty() || !wrong.contains(bad)), "{wrong}");
+        }
     }
 }

@@ -185,7 +185,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn security(&mut self, production: bool) -> Security {
         let encryption_key = self.secret("API_KEY_ENCRYPTION_KEY");
         match &encryption_key {
-            Some(key) if key.reveal().len() != 64 || !key.reveal().bytes().all(|b| b.is_ascii_hexdigit()) => {
+            Some(key) if !is_encryption_key(key) => {
                 self.fault(
                     "API_KEY_ENCRYPTION_KEY",
                     "must be 32 bytes as 64 hex digits; make one with `openssl rand -hex 32`",
@@ -199,16 +199,33 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
             _ => {}
         }
+        let previous_encryption_keys = self.previous_encryption_keys();
         let cron_secret = self.secret("CRON_SECRET");
         if cron_secret.as_ref().is_some_and(|secret| secret.reveal().len() < 16) {
             self.fault("CRON_SECRET", "has fewer than 16 characters; make one with `openssl rand -hex 32`");
         }
         Security {
             encryption_key,
+            previous_encryption_keys,
             cron_secret,
             admin_session_minutes: self.number("ADMIN_SESSION_MAX_AGE_MINUTES", 60_u32, 5, 1440),
             admin_mfa_required: self.flag("ADMIN_MFA_REQUIRED", production),
         }
+    }
+
+    fn previous_encryption_keys(&mut self) -> Vec<Secret<String>> {
+        const NAME: &str = "API_KEY_ENCRYPTION_KEY_PREVIOUS";
+        let text = self.secret(NAME);
+        let parts = text.iter().flat_map(|text| text.reveal().split(',')).map(str::trim);
+        let keys: Vec<Secret<String>> =
+            parts.filter(|part| !part.is_empty()).map(|part| Secret::new(part.to_owned())).collect();
+        if !keys.iter().all(is_encryption_key) {
+            self.fault(
+                NAME,
+                "holds keys of 32 bytes as 64 hex digits, separated by commas; one of them is none",
+            );
+        }
+        keys
     }
 
     fn monitoring(&mut self) -> Monitoring {
@@ -325,6 +342,11 @@ fn tier(text: &str) -> Option<Tier> {
         text.split('/').map(|figure| figure.trim().parse().ok()).collect::<Option<_>>()?;
     let &[per_hour, per_day, tokens_per_day] = figures.as_slice() else { return None };
     Some(Tier { per_hour, per_day, tokens_per_day })
+}
+
+/// 32 bytes as 64 hex digits.
+fn is_encryption_key(key: &Secret<String>) -> bool {
+    key.reveal().len() == 64 && key.reveal().bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_local(address: &str) -> bool {

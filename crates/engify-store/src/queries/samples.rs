@@ -3,11 +3,12 @@
 //! A query function without a sample fails a test.
 
 use engify_core::audit::Action;
-use engify_core::ids::{OrganizationId, PromptId, UserId};
+use engify_core::ids::{ApiKeyId, OrganizationId, PromptId, UserId};
 use engify_core::message::MessageState;
 use engify_core::organization::Domain;
 use engify_core::permission::Role;
-use engify_core::tenancy::Scope;
+use engify_core::provider_key::ProviderKey;
+use engify_core::tenancy::{Audience, Scope};
 use engify_core::words::{Email, Slug};
 use engify_core::{Ids, Time};
 use serde_json::Value;
@@ -66,6 +67,11 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("", super::sessions_expired(now));
     all.add("", super::api_key_by_hash("0123"));
     all.add("", super::api_keys_of(&user));
+    all.add("", super::api_keys_ending(now, now));
+    all.add("", super::key_usage_of(&user, &ApiKeyId::make(ids), "2026-11-22"));
+    all.add("of a person", super::provider_keys_of(&Audience::User(user.clone())));
+    all.add("of an organization", super::provider_keys_of(&Audience::Organization(organization.clone())));
+    all.add("of the provider keys", super::all_of::<ProviderKey>());
     for (who, scope) in scopes {
         all.add(who, super::prompt_by_slug(scope.clone(), &slug));
         all.add(who, super::prompts_all(scope));

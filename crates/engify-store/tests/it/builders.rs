@@ -3,16 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use engify_core::account::{Milestone, Session, User};
-use engify_core::api_key::ApiKey;
+use engify_core::api_key::{ApiKey, KeyLimits, KeyUsage};
 use engify_core::audit::{Action, AuditEntry, Outcome, Target};
 use engify_core::ids::{ApiKeyId, AuditId, InvitationId, OrganizationId, PromptId, RunId, UserId, VersionId};
 use engify_core::organization::{Domain, Invitation, OpenDomain, Organization, OrganizationSettings};
 use engify_core::permission::Role;
 use engify_core::prompt::{Draft, Favorite, Prompt, PromptVersion, Rating, Source};
+use engify_core::provider_key::ProviderKey;
 use engify_core::run::{Run, RunStatus, Usage};
 use engify_core::tenancy::{Scope, Tenancy, Visibility};
 use engify_core::words::{Email, Slug};
-use engify_core::{Clock, Ids, Secret, Time};
+use engify_core::{Clock, Ids, Sealed, Secret, Time};
 
 /// 22 November 2026, 18:04:05.123: not a whole second, on purpose.
 pub(crate) fn noon() -> Time {
@@ -107,8 +108,25 @@ pub(crate) fn api_key(user: &UserId) -> ApiKey {
         last_used_at: Some(noon()),
         revoked_at: None,
         replaced_by: None,
+        allowed_addresses: Vec::new(),
+        limits: KeyLimits::default(),
+        reminded_days: None,
         created_at: noon(),
     }
+}
+
+/// Sealed text is only text to a store.
+pub(crate) fn provider_key(tenancy: Tenancy, provider: &str) -> ProviderKey {
+    let seal = |place: &str, _: &Secret<String>| {
+        let text = format!("{place} {}", next());
+        Ok::<_, ()>(Sealed { key_id: "0123abcd".to_owned(), nonce: "00".to_owned(), text })
+    };
+    let key = Secret::new("sk-0123456789".to_owned());
+    ProviderKey::make(&ids(), tenancy, provider, &key, noon(), seal).expect("a key")
+}
+
+pub(crate) fn key_usage(user: &UserId) -> KeyUsage {
+    KeyUsage { requests: 7, ..KeyUsage::none(user, &ApiKeyId::make(&ids()), "2026-11-22") }
 }
 
 pub(crate) fn private(user: &UserId) -> Tenancy {
@@ -195,6 +213,7 @@ pub(crate) fn run(user: &UserId) -> Run {
         prompt_version: None,
         provider: "dry-run".to_owned(),
         model: "none".to_owned(),
+        key_source: None,
         status: RunStatus::Completed,
         failure: None,
         system_prompt: None,

@@ -35,6 +35,8 @@ conformance! {
     writes::a_missing_unique_value_is_no_duplicate,
     writes::a_batch_is_all_or_nothing,
     writes::of_two_conditional_patches_one_wins,
+    writes::a_sealed_value_is_replaced_only_where_nobody_else_did,
+    writes::an_owner_has_one_key_for_each_provider,
     writes::patches_set_add_and_skip,
     writes::the_journal_tells_every_change_in_order,
     paging::pages_stay_in_place_while_others_insert,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use engify_core::Time;
 use engify_core::error::Detail;
 use engify_core::permission::Permission;
+use engify_core::provider_key::KeySource;
 use engify_web::pages::opshub::{AuditFilters, AuditView, Need, OverviewView, Tile};
 use engify_web::pages::patterns::PatternsView;
 use engify_web::pages::providers::{ProviderRow, ProvidersView};
@@ -274,12 +275,16 @@ fn providers(at: &Frame<'_>, samples: &Samples, has: &dyn Fn(&str) -> bool) -> M
     let mut rows: Vec<ProviderRow> = Vec::new();
     for model in &samples.models {
         if !rows.iter().any(|row| row.id == model.provider) {
+            let hosted = model.provider != "dry-run";
             rows.push(ProviderRow {
                 id: model.provider.clone(),
                 label: model.provider_label.clone(),
-                ready: model.ready && (!has("none") || model.provider == "dry-run"),
+                source: (hosted && model.ready && !has("none")).then_some(KeySource::Installation),
                 setting: format!("{}_API_KEY", model.provider.to_uppercase()),
+                key_format: hosted.then(|| "sk-…".into()),
                 key_page: Some("https://platform.example.com/keys".into()),
+                own: None,
+                organization: None,
                 models: Vec::new(),
             });
         }
@@ -287,10 +292,13 @@ fn providers(at: &Frame<'_>, samples: &Samples, has: &dyn Fn(&str) -> bool) -> M
             row.models.push((model.clone(), Some(200_000)));
         }
     }
-    pages::providers::page(
-        at,
-        &ProvidersView { providers: rows, prices_as_of: "2026-11-05".into(), may_configure: true },
-    )
+    let view = ProvidersView {
+        providers: rows,
+        prices_as_of: "2026-11-05".into(),
+        may_configure: true,
+        ..ProvidersView::default()
+    };
+    pages::providers::page(at, &view)
 }
 
 fn services() -> Vec<ServiceRow> {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::extract::Path;
 use engify_app::ai::{self, Answer, Ask, ProviderInfo};
 use engify_app::history::{self, Filter};
 use engify_core::permission::Permission;
@@ -19,7 +18,6 @@ use crate::reply::{Done, List, Reply, json};
 use crate::route::Route;
 use crate::sse;
 use crate::views::RunView;
-use crate::web::Web;
 
 pub(super) fn routes() -> Vec<Route> {
     const RUN: Policy = Policy::needs(Permission::WorkbenchRun).deadline(320);
@@ -59,15 +57,15 @@ pub(super) fn routes() -> Vec<Route> {
 /// What can be used.
 #[derive(Serialize, JsonSchema)]
 struct Available {
-    /// Those that are configured, the dry run last.
+    /// Those that are configured for this caller, the dry run last.
     providers: Vec<ProviderInfo>,
     /// `provider/model` by price of a million tokens out: `economical` below $1, `balanced` below $10, `premium`.
     categories: BTreeMap<&'static str, Vec<String>>,
 }
 
-async fn available(State(web): State<Web>) -> Response {
-    let providers: Vec<ProviderInfo> =
-        ai::providers(&web.app).into_iter().filter(|provider| provider.configured).collect();
+async fn available(caller: Caller) -> Reply {
+    let mut providers = ai::providers(&caller.0).await?;
+    providers.retain(|provider| provider.configured);
     let mut categories: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for provider in &providers {
         for model in &provider.models {
@@ -79,7 +77,7 @@ async fn available(State(web): State<Web>) -> Response {
             categories.entry(category).or_default().push(format!("{}/{}", provider.id, model.id));
         }
     }
-    json(StatusCode::OK, &Available { providers, categories })
+    Ok(json(StatusCode::OK, &Available { providers, categories }))
 }
 
 /// A run: either `prompt`, or `promptSlug` with `variables`.

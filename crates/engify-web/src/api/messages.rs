@@ -3,8 +3,8 @@
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use engify_app::messages::{self, SendGridReport, TwilioReport};
 use engify_app::limits::presets;
+use engify_app::messages::{self, SendGridReport, TwilioReport};
 use engify_core::error::Faults;
 use engify_core::message::MessageState;
 use engify_core::permission::Permission;
@@ -111,4 +111,3 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 fn taken(count: usize) -> Reply<Response> {
     Ok(Done::reply(StatusCode::OK, count))
 }
-

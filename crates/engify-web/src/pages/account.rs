@@ -81,7 +81,13 @@ pub fn setup(at: &Frame<'_>, view: &AccountView, token: &str) -> Markup {
 }
 
 /// A page with one form on it.
-pub(super) fn narrow(at: &Frame<'_>, title: &str, about: &str, view: &AccountView, content: Markup) -> Markup {
+pub(super) fn narrow(
+    at: &Frame<'_>,
+    title: &str,
+    about: &str,
+    view: &AccountView,
+    content: Markup,
+) -> Markup {
     let body = html! {
         section.gate { h1 { (title) } (problem(view.problem.as_deref())) (content) }
     };

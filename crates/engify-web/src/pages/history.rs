@@ -1,5 +1,6 @@
 //! What was run: the table with its filters and the cost of each day, and the page of one run.
 
+use engify_core::provider_key::KeySource;
 use engify_core::run::{Run, RunStatus};
 use engify_core::tenancy::Visibility;
 use maud::{Markup, html};
@@ -130,6 +131,7 @@ pub fn page(at: &Frame<'_>, view: &RunView<'_>) -> Markup {
             (run_status(run))
             span.small.faint.num {
                 (run.provider) " · " span.mono { (run.model) } " · " (figures::when(at.now, run.created_at))
+                @if let Some(source) = run.key_source { " · " (whose_key(source)) }
                 @if let Some(owner) = &view.owner { " · by " (owner) }
                 @if let Some(slug) = &run.prompt_slug { " · " a href={ "/prompts/" (slug) } { "the prompt" } @if let Some(version) = run.prompt_version { ", version " (version) } }
             }
@@ -153,6 +155,14 @@ pub fn page(at: &Frame<'_>, view: &RunView<'_>) -> Markup {
         }
     };
     frame(at, &Head::new(&title, "One run: what was asked, what came back, what it cost."), body)
+}
+
+fn whose_key(source: KeySource) -> &'static str {
+    match source {
+        KeySource::Own => "on the runner's own key",
+        KeySource::Organization => "on the organization's key",
+        KeySource::Installation => "on the installation's key",
+    }
 }
 
 fn sharing(run: &Run) -> Markup {

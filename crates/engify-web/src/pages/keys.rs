@@ -114,13 +114,14 @@ fn row(at: &Frame<'_>, view: &KeysView<'_>, key: &ApiKey) -> Markup {
     let grace = figures::span(view.grace);
     html! {
         tr.off[!live] {
-            td.main { (key.name) br; code.small.faint { (key.prefix) "…" } }
+            td.main { a href={ "/settings/keys/" (key.id) } { (key.name) } br; code.small.faint { (key.prefix) "…" } }
             td data-label="Scopes" { span title=(key.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ")) {
                 @if let [only] = key.scopes.as_slice() { span.mono.small { (only) } } @else { (key.scopes.len()) " scopes" }
             } }
             td data-label="Last used" { span.quiet { @match key.last_used_at { Some(used) => (figures::when(at.now, used)), None => "never" } } }
             td data-label="Ends" { (end(at, key)) }
             td.r { @if live { div.row.end {
+                a.btn.bare href={ "/settings/keys/" (key.id) } { "Open" }
                 @if key.replaced_by.is_none() { (Confirm {
                     open: "Rotate", title: &format!("Rotate “{}”?", key.name),
                     consequence: &format!("You get a new key with the same name and scopes, shown once. The old one goes on working for {grace}, so that you can replace it without a gap, and then stops."),

@@ -3,7 +3,9 @@
 use engify_core::message::{Channel, Content, Message, MessageState};
 use maud::{Markup, html};
 
-use crate::ui::{Confirm, Frame, Head, Notice, Tone, breadcrumb, card, empty, figures, frame, heading, status, tabs};
+use crate::ui::{
+    Confirm, Frame, Head, Notice, Tone, breadcrumb, card, empty, figures, frame, heading, status, tabs,
+};
 
 /// What the list shows.
 pub struct MessagesView<'a> {

@@ -2,10 +2,11 @@
 
 use engify_core::Time;
 use engify_core::account::User;
-use engify_core::organization::{Invitation, Organization};
 use engify_core::message::{Content, Message};
+use engify_core::organization::{Invitation, Organization};
 use engify_core::permission::Role;
 use engify_core::prompt::Prompt;
+use engify_core::provider_key::KeySource;
 use engify_core::run::Run;
 use maud::Markup;
 
@@ -201,6 +202,63 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         fresh: Some(keys::FreshKey { name: HOSTILE.into(), key: "egf_x".into() }),
         ..Default::default()
     };
+    let stored: engify_core::provider_key::ProviderKey = serde_json::from_value(with(serde_json::json!({
+        "_id": "k", "provider": "openai", "sealed": { "keyId": "k", "nonce": "n", "text": "t" }, "hint": HOSTILE,
+        "createdAt": "2026-11-22T18:04:05.000Z", "updatedAt": "2026-11-22T18:04:05.000Z", "lastUsedAt": null,
+        "lastTest": { "testedAt": "2026-11-22T18:04:05.000Z", "ok": false, "reason": HOSTILE },
+    })))
+    .unwrap();
+    let provider = |id: &str| providers::ProviderRow {
+        id: id.into(),
+        label: HOSTILE.into(),
+        source: Some(KeySource::Own),
+        setting: HOSTILE.into(),
+        key_format: Some(HOSTILE.into()),
+        key_page: None,
+        own: Some(stored.clone()),
+        organization: Some(stored.clone()),
+        models: vec![(model(), None)],
+    };
+    let trial = || providers::TrialRow {
+        source: KeySource::Own,
+        label: HOSTILE.into(),
+        hint: Some(HOSTILE.into()),
+        format_ok: Some(true),
+        ok: false,
+        reason: HOSTILE.into(),
+        message: HOSTILE.into(),
+        latency_ms: None,
+    };
+    let all_providers = providers::ProvidersView {
+        providers: vec![provider("openai"), provider("groq")],
+        manages: true,
+        trials: vec![trial()],
+        wrong: Some((KeySource::Own, "openai".into(), HOSTILE.into())),
+        problem: Some(HOSTILE.into()),
+        ..Default::default()
+    };
+    let installed = opshub_providers::InstalledView {
+        rows: vec![opshub_providers::InstalledRow {
+            label: HOSTILE.into(),
+            setting: HOSTILE.into(),
+            configured: true,
+            value: Some(HOSTILE.into()),
+            address: HOSTILE.into(),
+        }],
+        trials: Some(vec![trial()]),
+    };
+    let one_key: engify_core::api_key::ApiKey = serde_json::from_value(with(serde_json::json!({
+        "_id": "k", "name": HOSTILE, "prefix": "egf_12345678", "keyHash": "h", "scopes": [], "expiresAt": null,
+        "lastUsedAt": null, "revokedAt": null, "replacedBy": null, "createdAt": "2026-11-22T18:04:05.000Z",
+    })))
+    .unwrap();
+    let one_key = key::KeyView {
+        key: &one_key,
+        terms: key::TermsValues { name: HOSTILE.into(), addresses: HOSTILE.into(), ..Default::default() },
+        usage: Default::default(),
+        faults: vec![engify_core::error::Detail { field: "addresses".into(), issue: HOSTILE.into() }],
+        problem: Some(HOSTILE.into()),
+    };
     let home = home::HomeView {
         prompts: 1,
         patterns: 1,
@@ -322,6 +380,9 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         ("history", history::list(&at("/history"), &history)),
         ("run", history::page(&at("/history/r"), &one_run)),
         ("keys", keys::page(&at("/settings/keys"), &keys)),
+        ("key", key::page(&at("/settings/keys/k"), &one_key)),
+        ("providers", providers::page(&at("/settings/providers"), &all_providers)),
+        ("installed providers", opshub_providers::page(&at("/opshub/providers"), &installed)),
         ("login", account::login(&at("/login"), &account())),
         ("signup", account::signup(&at("/signup"), &account())),
         ("setup", account::setup(&at("/setup"), &account(), HOSTILE)),

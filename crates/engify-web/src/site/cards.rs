@@ -96,7 +96,7 @@ pub(super) fn usd(dollars: f64) -> String {
 }
 
 /// `2026-11-22` as `22 Nov`.
-fn label(day: &str) -> String {
+pub(super) fn label(day: &str) -> String {
     let time: Result<Time, _> = format!("{day}T00:00:00Z").parse();
     time.map_or_else(|_| day.to_owned(), |time| time.timestamp().strftime("%-d %b").to_string())
 }

@@ -5,6 +5,7 @@ use engify_app::ai;
 use engify_app::history::{self, Filter};
 use engify_app::limits::presets;
 use engify_core::permission::Permission;
+use engify_core::provider_key::KeySource;
 use engify_core::run::Run;
 use serde::Deserialize;
 
@@ -55,7 +56,7 @@ async fn list(visit: Visit, Query(asked): Query<Asked>) -> Reply {
     let found = history::search(ctx, &filter, &filters.text, PAGE, cursor.as_deref()).await?;
     let days = history::by_day(ctx, DAYS, false).await?;
     let titles = titles(ctx, &found.items).await;
-    let providers = ai::providers(visit.app()).into_iter().filter(|provider| provider.configured);
+    let providers = ai::providers(ctx).await?.into_iter().filter(|provider| provider.configured);
     let view = HistoryView {
         rows: rows(&found.items, &titles),
         matching: None,
@@ -97,9 +98,15 @@ async fn unshare(visit: Visit, Path(id): Path<String>) -> Reply {
 /// Why a run has no whole answer, in a sentence with the remedy.
 pub(super) fn why(run: &Run) -> Option<String> {
     let sentence = match run.failure.as_deref()? {
-        "bad_key" => {
-            "The provider refused its key. Whoever runs this installation puts a valid one into the settings."
-        }
+        "bad_key" => match run.key_source {
+            Some(KeySource::Own) => "The provider refused your key. Replace it under Settings, Providers.",
+            Some(KeySource::Organization) => {
+                "The provider refused your organization's key. Whoever runs the organization replaces it under Settings, Providers."
+            }
+            _ => {
+                "The provider refused its key. Whoever runs this installation puts a valid one into the settings."
+            }
+        },
         "rate_limited" => {
             "The provider asked us to slow down, or its quota is used up. Try again later, or on another model."
         }

@@ -26,7 +26,7 @@ async fn front(visit: Visit) -> Reply {
         Status::Degraded => Some("works, degraded".to_owned()),
         Status::Unhealthy => Some("something is down".to_owned()),
     };
-    let ready = ai::providers(app).iter().filter(|provider| provider.configured).count().saturating_sub(1);
+    let ready = ai::installed(app);
     let view = HomeView {
         prompts: prompts::list(ctx, &all).await?.total,
         patterns: patterns::list(app).len() as u64,

@@ -1,46 +1,38 @@
-//! The models that forms offer, and the page of providers.
+//! The models that forms offer.
 
-use axum::response::Response;
-use engify_app::App;
+use engify_app::Ctx;
 use engify_app::ai::{self, ModelInfo, ProviderInfo};
-use engify_core::permission::Permission;
+use engify_core::Result;
 
 use super::cards::usd;
-use super::ok;
-use super::visit::Visit;
 use crate::pages::ModelChoice;
-use crate::pages::providers::{self, ProviderRow, ProvidersView};
-
-/// Where keys are made, by provider.
-const KEY_PAGES: &[(&str, &str)] = &[
-    ("openai", "https://platform.openai.com/api-keys"),
-    ("anthropic", "https://console.anthropic.com/settings/keys"),
-    ("google", "https://aistudio.google.com/apikey"),
-    ("groq", "https://console.groq.com/keys"),
-    ("replicate", "https://replicate.com/account/api-tokens"),
-];
 
 /// Every model that can be chosen, those that can run here first; the dry run is among them.
-pub(super) fn choices(app: &App) -> Vec<ModelChoice> {
+pub(super) async fn choices(ctx: &Ctx) -> Result<Vec<ModelChoice>> {
+    Ok(sorted(&ai::providers(ctx).await?))
+}
+
+fn sorted(providers: &[ProviderInfo]) -> Vec<ModelChoice> {
     let (mut ready, waiting): (Vec<_>, Vec<_>) =
-        ai::providers(app).iter().flat_map(offered).partition(|choice: &ModelChoice| choice.ready);
+        providers.iter().flat_map(offered).partition(|choice: &ModelChoice| choice.ready);
     ready.extend(waiting);
     ready
 }
 
 /// Every model that can be chosen, and what was chosen beside them: a name that the price list does not have can run too.
-pub(super) fn choices_with(app: &App, chosen: &[String]) -> Vec<ModelChoice> {
-    let mut choices = choices(app);
+pub(super) async fn choices_with(ctx: &Ctx, chosen: &[String]) -> Result<Vec<ModelChoice>> {
+    let providers = ai::providers(ctx).await?;
+    let mut choices = sorted(&providers);
     let known = |choices: &[ModelChoice], value: &str| choices.iter().any(|choice| choice.value() == value);
     let unknown: Vec<&String> = chosen.iter().filter(|value| !known(&choices, value)).collect();
     let named = |value: &&String| {
         let (provider, model) = value.split_once('/')?;
-        let info = ai::providers(app).into_iter().find(|info| info.id == provider)?;
+        let info = providers.iter().find(|info| info.id == provider)?;
         let (provider, model) = (provider.to_owned(), model.to_owned());
         let label = model.clone();
         Some(ModelChoice {
             provider,
-            provider_label: info.name,
+            provider_label: info.name.clone(),
             model,
             label,
             price: None,
@@ -48,13 +40,13 @@ pub(super) fn choices_with(app: &App, chosen: &[String]) -> Vec<ModelChoice> {
         })
     };
     choices.extend(unknown.iter().filter_map(named).collect::<Vec<_>>());
-    choices
+    Ok(choices)
 }
 
 /// What is chosen unless somebody chooses: `provider/model`.
-pub(super) fn default_choice(app: &App) -> String {
-    let (provider, model) = ai::default_choice(app);
-    format!("{provider}/{model}")
+pub(super) async fn default_choice(ctx: &Ctx) -> Result<String> {
+    let (provider, model) = ai::default_choice(ctx).await?;
+    Ok(format!("{provider}/{model}"))
 }
 
 /// `provider/model` in its two parts.
@@ -74,7 +66,7 @@ pub(super) fn estimate(text: &str, choice: Option<&ModelChoice>) -> (u64, String
     (tokens, cost)
 }
 
-fn offered(provider: &ProviderInfo) -> Vec<ModelChoice> {
+pub(super) fn offered(provider: &ProviderInfo) -> Vec<ModelChoice> {
     let choice = |model: &str, label: &str, price| ModelChoice {
         provider: provider.id.clone(),
         provider_label: provider.name.clone(),
@@ -94,27 +86,4 @@ fn offered(provider: &ProviderInfo) -> Vec<ModelChoice> {
 
 fn prices(model: &ModelInfo) -> (f64, f64) {
     (model.input_per_million, model.output_per_million)
-}
-
-/// `/settings/providers`
-pub(super) async fn page(visit: Visit) -> Response {
-    let view = ProvidersView {
-        providers: ai::providers(visit.app()).iter().map(row).collect(),
-        prices_as_of: ai::prices_as_of().to_owned(),
-        may_configure: visit.ctx.allows(Permission::SystemSettings),
-    };
-    ok(providers::page(&visit.frame(), &view))
-}
-
-fn row(provider: &ProviderInfo) -> ProviderRow {
-    let by_address = || format!("{}_BASE_URL", provider.id.to_uppercase());
-    let models = offered(provider).into_iter().filter(|choice| choice.model != provider.id);
-    ProviderRow {
-        id: provider.id.clone(),
-        label: provider.name.clone(),
-        ready: provider.configured,
-        setting: provider.key_variable.clone().unwrap_or_else(by_address),
-        key_page: KEY_PAGES.iter().find(|(id, _)| *id == provider.id).map(|(_, page)| (*page).to_owned()),
-        models: models.zip(provider.models.iter().map(|model| Some(model.context_tokens))).collect(),
-    }
 }

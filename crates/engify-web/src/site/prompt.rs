@@ -53,7 +53,7 @@ struct Asked {
 
 async fn show(visit: Visit, Path(slug): Path<String>, Query(asked): Query<Asked>) -> Reply {
     let prompt = prompts::get(&visit.ctx, &slug).await?;
-    let panel = panel(&visit, &prompt);
+    let panel = panel(&visit, &prompt).await?;
     let page = match asked.tab.as_str() {
         "versions" => versions(&visit, &prompt, panel, asked.from.zip(asked.to)).await?,
         "runs" => runs(&visit, &prompt, panel).await?,
@@ -71,8 +71,8 @@ async fn run(visit: Visit, Path(slug): Path<String>, fields: Fields) -> Reply {
         fields.under("var.").map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let (provider, model) = parts(&chosen);
     let ask = Ask { prompt_slug: Some(slug), variables: values.clone(), provider, model, ..Ask::default() };
-    let models = choices_with(visit.app(), std::slice::from_ref(&chosen));
-    let panel = RunPanel { values, models, chosen, ..panel(&visit, &prompt) };
+    let models = choices_with(ctx, std::slice::from_ref(&chosen)).await?;
+    let panel = RunPanel { values, models, chosen, ..panel(&visit, &prompt).await? };
     match ai::execute(ctx, ask).await {
         Ok((answer, _)) => {
             audit::settle(ctx).await?;
@@ -94,12 +94,12 @@ async fn back(Path(slug): Path<String>) -> Response {
     go(&format!("/prompts/{}", escape(&slug)))
 }
 
-fn panel(visit: &Visit, prompt: &Prompt) -> RunPanel<'static> {
-    let models = choices(visit.app());
-    let chosen = default_choice(visit.app());
+async fn panel(visit: &Visit, prompt: &Prompt) -> Result<RunPanel<'static>> {
+    let models = choices(&visit.ctx).await?;
+    let chosen = default_choice(&visit.ctx).await?;
     let model = models.iter().find(|model| model.value() == chosen);
     let estimate = Some(estimate(&prompt.draft.content, model));
-    RunPanel { estimate, models, chosen, ..RunPanel::default() }
+    Ok(RunPanel { estimate, models, chosen, ..RunPanel::default() })
 }
 
 async fn page(visit: &Visit, prompt: &Prompt, run: RunPanel<'_>, tab: PromptTab<'_>) -> Result<Markup> {

@@ -75,7 +75,8 @@ struct NewPassword {
 }
 
 async fn choose(visit: Visit, Form(form): Form<NewPassword>) -> Reply {
-    let Err(error) = accounts::reset_password(&visit.ctx, &form.token, Secret::new(form.password)).await else {
+    let Err(error) = accounts::reset_password(&visit.ctx, &form.token, Secret::new(form.password)).await
+    else {
         return Ok(Said::PasswordReset.at("/login"));
     };
     if error.code() == LINK_INVALID {

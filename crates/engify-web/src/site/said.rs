@@ -64,6 +64,9 @@ said! {
     LinkSent "link-sent" "A link is on its way. Look into your mailbox.",
     MessageQueued "queued" "The message goes out again.",
     KeyRevoked "revoked" "The key is revoked: it opens nothing any more.",
+    KeySaved "key-saved" "Saved: the key's new terms hold from the next request on.",
+    ProviderKeySaved "provider-key" "The key is stored, encrypted. Runs use it from now on.",
+    ProviderKeyDeleted "provider-key-gone" "The key is deleted: no run uses it any more.",
 }
 
 impl Said {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::form::Wrong;
 use super::said::Said;
 use super::visit::Visit;
-use super::{go, models, ok};
+use super::{go, ok};
 use crate::extract::Form;
 use crate::pages::settings::{self, ProfileView, SecurityView, SessionRow};
 use crate::policy::Policy;
@@ -30,7 +30,6 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/settings/email/resend", CHANGE, resend).page(),
         Route::get("/settings/security", Policy::SIGNED_IN, security).page(),
         Route::post("/settings/sessions/end", CHANGE, end_sessions).page(),
-        Route::get("/settings/providers", Policy::SIGNED_IN, models::page).page(),
     ]
 }
 
@@ -103,7 +102,8 @@ struct NewAddress {
 async fn change_address(visit: Visit, Form(form): Form<NewAddress>) -> Reply {
     const NAMES: &[(&str, &str)] = &[("currentPassword", "confirm")];
     let visit = visit.at(PROFILE);
-    let Err(error) = accounts::change_address(&visit.ctx, &form.email, Secret::new(form.confirm)).await else {
+    let Err(error) = accounts::change_address(&visit.ctx, &form.email, Secret::new(form.confirm)).await
+    else {
         return Ok(Said::LinkSent.at(PROFILE));
     };
     let wrong = Wrong::of(error)?;

@@ -49,7 +49,7 @@ async fn open(visit: Visit, Query(asked): Query<Vec<(String, String)>>) -> Reply
     }
     let choice = |run: &Run| format!("{}/{}", run.provider, run.model);
     let chosen: Vec<String> = runs.iter().map(choice).collect();
-    let models = choices_with(visit.app(), &chosen);
+    let models = choices_with(&visit.ctx, &chosen).await?;
     let mut view = WorkbenchView { models, chosen, ..WorkbenchView::default() };
     view.answers =
         runs.iter().map(|run| Answer { model: choice(run), run: Some(run), problem: why(run) }).collect();
@@ -62,7 +62,7 @@ async fn open(visit: Visit, Query(asked): Query<Vec<(String, String)>>) -> Reply
             view.temperature = first.temperature.map(|number| number.to_string()).unwrap_or_default();
             view.max_tokens = first.max_tokens.map(|number| number.to_string()).unwrap_or_default();
         }
-        None => view.chosen = vec![default_choice(visit.app())],
+        None => view.chosen = vec![default_choice(&visit.ctx).await?],
     }
     Ok(page(&visit, &view))
 }
@@ -91,14 +91,14 @@ async fn run(visit: Visit, fields: Fields) -> Reply {
     chosen.dedup();
     chosen.truncate(COLUMNS);
     if chosen.is_empty() {
-        chosen.push(default_choice(visit.app()));
+        chosen.push(default_choice(&visit.ctx).await?);
     }
     let view = WorkbenchView {
         prompt: fields.text("prompt"),
         system: fields.text("system"),
         temperature: fields.text("temperature"),
         max_tokens: fields.text("max_tokens"),
-        models: choices_with(visit.app(), &chosen),
+        models: choices_with(&visit.ctx, &chosen).await?,
         chosen,
         may_share: visit.ctx.organization_id().is_some(),
         ..WorkbenchView::default()

@@ -175,6 +175,7 @@ fn signed_in(frame: &Frame<'_>, user: &FrameUser, head: &Head<'_>, body: &Markup
                     @if user.role.is_admin() {
                         p.group { "OpsHub" }
                         @if user.role.allows(Permission::SystemRead) { (link("/opshub", Icon::Pulse, "Overview")) }
+                        @if user.role.allows(Permission::SystemSettings) { (link("/opshub/providers", Icon::Plug, "Providers")) }
                         @if user.role.allows(Permission::UsersRead) { (link("/opshub/users", Icon::Users, "Users")) }
                         @if user.role.allows(Permission::OrganizationManage) { (link("/opshub/organizations", Icon::Library, "Organizations")) }
                         @if user.role.allows(Permission::AuditRead) { (link("/opshub/audit", Icon::Log, "Audit")) }

@@ -1,12 +1,12 @@
 //! Messages on their way: carried behind the answer, tried again, given up with a reason, kept where there is no server.
 
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
 use axum::body::Body;
+use axum::extract::State;
 use engify_core::message::MessageKind;
 use engify_testkit::TestApp;
 use http::{Method, StatusCode};
@@ -41,7 +41,9 @@ impl Double {
     }
 }
 
-async fn answer(State(double): State<Double>) -> (StatusCode, [(&'static str, &'static str); 1], &'static str) {
+async fn answer(
+    State(double): State<Double>,
+) -> (StatusCode, [(&'static str, &'static str); 1], &'static str) {
     double.asked.fetch_add(1, Ordering::SeqCst);
     let status = StatusCode::from_u16(double.status.load(Ordering::SeqCst)).unwrap();
     (status, [("x-message-id", "sg-1")], "{}")
@@ -72,7 +74,10 @@ async fn a_letter_goes_out_once_and_its_words_are_dropped() {
     let admin = Client::of(&test).admin(&test).await;
     admin.signed_up("ana").await;
     let sent = settled(&test, &admin).await;
-    assert_eq!((&sent["state"], &sent["kind"], &sent["to"]), (&json!("sent"), &json!("verify_address"), &json!("ana@example.com")));
+    assert_eq!(
+        (&sent["state"], &sent["kind"], &sent["to"]),
+        (&json!("sent"), &json!("verify_address"), &json!("ana@example.com"))
+    );
     settled(&test, &admin).await;
     assert_eq!(double.asked(), 1);
     let opened = admin.get(&format!("/api/admin/messages/{}", sent["id"].as_str().unwrap())).await.with(200);
@@ -114,7 +119,11 @@ async fn a_letter_is_given_up_with_the_remedy_and_sent_again_by_hand() {
         test.clock.advance(Duration::from_secs(3600 * (hours + 1)));
         last = settled(&test, &admin).await;
     }
-    assert_eq!((&last["state"], &last["failure"]["kind"]), (&json!("failed"), &json!("expired")), "a link of yesterday helps nobody");
+    assert_eq!(
+        (&last["state"], &last["failure"]["kind"]),
+        (&json!("failed"), &json!("expired")),
+        "a link of yesterday helps nobody"
+    );
     let id = last["id"].as_str().unwrap().to_owned();
     let refused = admin.post(&format!("/api/admin/messages/{id}/retry"), &json!({})).await;
     assert_eq!(refused.refused(409), "not_sendable");
@@ -132,7 +141,11 @@ async fn a_wrong_receiver_is_not_tried_again_and_says_nothing_against_the_server
     double.answers(202);
     let path = format!("/opshub/messages/{}", failed["id"].as_str().unwrap());
     let page = admin.get(&path).await;
-    assert!(page.text.contains("Send again") && page.text.contains("SendGrid refused the mail (413)"), "{}", page.text);
+    assert!(
+        page.text.contains("Send again") && page.text.contains("SendGrid refused the mail (413)"),
+        "{}",
+        page.text
+    );
     let again = admin.send(Method::POST, &format!("{path}/retry"), &[], Body::empty()).await;
     assert_eq!(again.status, 303, "{}", again.text);
     assert_eq!(settled(&test, &admin).await["state"], "sent");
@@ -144,7 +157,11 @@ async fn without_a_server_letters_are_kept_for_administrators_and_reading_one_is
     let admin = Client::of(&test).admin(&test).await;
     let ana = admin.signed_up("ana").await;
     let list = admin.get("/opshub/messages").await;
-    assert!(list.text.contains("No mail server is set up") && list.text.contains("ana@example.com"), "{}", list.text);
+    assert!(
+        list.text.contains("No mail server is set up") && list.text.contains("ana@example.com"),
+        "{}",
+        list.text
+    );
     let kept = admin.get("/api/admin/messages?state=kept").await.with(200)["data"][0].clone();
     let id = kept["id"].as_str().unwrap();
     assert_eq!(kept.get("content"), None, "a list says nothing");
@@ -167,13 +184,23 @@ async fn reports_without_the_right_signature_change_nothing() {
     let body = json!([{ "event": "bounce", "engify_message": sent["id"], "reason": "x" }]).to_string();
     for headers in [
         &[][..],
-        &[("x-twilio-email-event-webhook-signature", "AAAA"), ("x-twilio-email-event-webhook-timestamp", "1795348800")][..],
+        &[
+            ("x-twilio-email-event-webhook-signature", "AAAA"),
+            ("x-twilio-email-event-webhook-timestamp", "1795348800"),
+        ][..],
     ] {
-        let reply = admin.stranger().send(Method::POST, "/api/webhooks/sendgrid", headers, Body::from(body.clone())).await;
+        let reply = admin
+            .stranger()
+            .send(Method::POST, "/api/webhooks/sendgrid", headers, Body::from(body.clone()))
+            .await;
         assert_eq!(reply.refused(401), "bad_signature");
     }
     assert_eq!(settled(&test, &admin).await["state"], "sent");
-    assert_eq!(admin.post("/api/webhooks/twilio", &json!({})).await.refused(404), "not_found", "Twilio is not set up");
+    assert_eq!(
+        admin.post("/api/webhooks/twilio", &json!({})).await.refused(404),
+        "not_found",
+        "Twilio is not set up"
+    );
 }
 
 #[tokio::test]

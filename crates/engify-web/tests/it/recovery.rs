@@ -35,7 +35,10 @@ async fn a_forgotten_password_is_chosen_anew_once_and_ends_every_session() {
 
     let weak = json!({ "token": token, "password": "password123" });
     let refused = stranger.post("/api/auth/reset-password", &weak).await;
-    assert_eq!((refused.refused(400).as_str(), refused.fields()), ("invalid_request", vec!["password".to_owned()]));
+    assert_eq!(
+        (refused.refused(400).as_str(), refused.fields()),
+        ("invalid_request", vec!["password".to_owned()])
+    );
 
     let body = json!({ "token": token, "password": NEW });
     let elsewhere = stranger.from(9);
@@ -73,10 +76,12 @@ async fn a_link_ends_after_half_an_hour_and_with_the_use_of_another() {
     let second = test.mail("ana@example.com", MessageKind::ResetPassword).await.token();
     assert_ne!(first, second);
     stranger.post("/api/auth/reset-password", &json!({ "token": second, "password": NEW })).await.with(200);
-    let reply = stranger.post("/api/auth/reset-password", &json!({ "token": first, "password": PASSWORD })).await;
+    let reply =
+        stranger.post("/api/auth/reset-password", &json!({ "token": first, "password": PASSWORD })).await;
     assert_eq!(reply.refused(400), "link_invalid");
     for made_up in ["", "x", &"0".repeat(64), &"f".repeat(65)] {
-        let reply = stranger.post("/api/auth/reset-password", &json!({ "token": made_up, "password": NEW })).await;
+        let reply =
+            stranger.post("/api/auth/reset-password", &json!({ "token": made_up, "password": NEW })).await;
         assert_eq!(reply.refused(400), "link_invalid", "{made_up}");
     }
 }
@@ -124,7 +129,10 @@ async fn a_new_account_proves_its_address_by_a_button_behind_a_link() {
         assert!(page.text.contains("ana@example.com"));
     }
     let sent = form(&stranger, "/verify-email", &format!("token={}", mail.token())).await;
-    assert_eq!((sent.status.as_u16(), &sent.headers["location"]), (303, &"/login?done=address".parse().unwrap()));
+    assert_eq!(
+        (sent.status.as_u16(), &sent.headers["location"]),
+        (303, &"/login?done=address".parse().unwrap())
+    );
     assert_eq!(form(&stranger, "/verify-email", &format!("token={}", mail.token())).await.status, 400);
     assert!(!ana.get("/settings/profile").await.text.contains("Confirm that"));
     assert_eq!(ana.post("/api/auth/verify-email/resend", &json!({})).await.refused(409), "already_verified");
@@ -138,14 +146,25 @@ async fn an_address_changes_when_the_new_one_is_proven_and_the_old_one_is_told()
     stranger.signed_up("benjamin").await;
     let change = |email: &str, password: &str| json!({ "email": email, "currentPassword": password });
     let wrong = ana.post("/api/auth/change-email", &change("no", "wrong")).await;
-    assert_eq!((wrong.status.as_u16(), wrong.fields()), (400, vec!["email".to_owned(), "currentPassword".to_owned()]));
+    assert_eq!(
+        (wrong.status.as_u16(), wrong.fields()),
+        (400, vec!["email".to_owned(), "currentPassword".to_owned()])
+    );
     ana.post("/api/auth/change-email", &change("benjamin@example.com", PASSWORD)).await.with(200);
     let mails = test.mailbox().await;
-    assert_eq!(mails.iter().filter(|mail| mail.to == "benjamin@example.com").count(), 1, "only their own welcome");
+    assert_eq!(
+        mails.iter().filter(|mail| mail.to == "benjamin@example.com").count(),
+        1,
+        "only their own welcome"
+    );
 
     ana.post("/api/auth/change-email", &change("ana@new.example", PASSWORD)).await.with(200);
     let token = test.mail("ana@new.example", MessageKind::VerifyAddress).await.token();
-    assert_eq!(ana.get("/api/auth/session").await.with(200)["user"]["email"], "ana@example.com", "not before");
+    assert_eq!(
+        ana.get("/api/auth/session").await.with(200)["user"]["email"],
+        "ana@example.com",
+        "not before"
+    );
     let proven = stranger.post("/api/auth/verify-email", &json!({ "token": token })).await.with(200);
     assert_eq!(proven["data"]["email"], "ana@new.example");
     assert_eq!(ana.get("/api/auth/session").await.with(200)["user"]["email"], "ana@new.example");
@@ -188,9 +207,15 @@ async fn a_password_is_forgotten_and_chosen_on_pages_without_scripts() {
     let mail = test.mail("ana@example.com", MessageKind::ResetPassword).await;
     assert!(stranger.get(&mail.link()).await.text.contains("New password"));
     let weak = form(&stranger, "/reset-password", &format!("token={}&password=short", mail.token())).await;
-    assert!(weak.status == 400 && weak.text.contains("10 to 200 characters") && !weak.text.contains("short\""));
+    assert!(
+        weak.status == 400 && weak.text.contains("10 to 200 characters") && !weak.text.contains("short\"")
+    );
     let chosen = format!("token={}&password={}", mail.token(), NEW.replace(' ', "+"));
     assert_eq!(form(&stranger, "/reset-password", &chosen).await.headers["location"], "/login?done=reset");
     let spent = stranger.get(&mail.link()).await;
-    assert!(spent.status == 400 && spent.text.contains("works no more") && spent.text.contains("/forgot-password"));
+    assert!(
+        spent.status == 400
+            && spent.text.contains("works no more")
+            && spent.text.contains("/forgot-password")
+    );
 }

@@ -51,6 +51,9 @@ fn every_command_has_help() {
     prompts import
     prompts export
     run
+    security
+    security test-keys
+    security rotate-key
     completions
     ");
 }
@@ -70,6 +73,7 @@ fn the_first_help_is_one_screen() {
       admin        Make administrators, look at accounts
       prompts      List, import and export prompts
       run          Run a prompt of the library on an AI provider
+      security     Try the providers' keys, change the encryption key
       completions  Print completions for a shell
 
     Options:

@@ -10,4 +10,5 @@ mod engify;
 mod help;
 mod prompts;
 mod run;
+mod security;
 mod serve;

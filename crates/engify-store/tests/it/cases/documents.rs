@@ -28,6 +28,8 @@ pub(crate) async fn every_entity_comes_back_as_it_was(database: Database) {
     check(&store, &builders::favorite(&prompt, &user.id)).await;
     check(&store, &builders::run(&user.id)).await;
     check(&store, &builders::audit_entry(&user.id)).await;
+    check(&store, &builders::provider_key(builders::private(&user.id), "openai")).await;
+    check(&store, &builders::key_usage(&user.id)).await;
     let stats = store.stats().await.expect("stats");
     assert!(stats.iter().all(|stats| stats.documents == 1 && stats.bytes > 0), "{stats:?}");
 }

@@ -4,7 +4,9 @@ use engify_core::account::User;
 use engify_core::api_key::ApiKey;
 use engify_core::ids::{PromptId, UserId};
 use engify_core::prompt::Prompt;
-use engify_core::{Error, Kind};
+use engify_core::provider_key::ProviderKey;
+use engify_core::tenancy::Audience;
+use engify_core::{Error, Kind, Sealed};
 use engify_store::{Batch, Entity, Patch, Store, queries};
 
 use crate::builders::{self, everything, ids};
@@ -140,4 +142,32 @@ pub(crate) async fn the_journal_tells_every_change_in_order(database: Database) 
         ]
     );
     assert_eq!(store.journal_after(first, 1).await.expect("the journal")[0].position, second);
+}
+
+pub(crate) async fn a_sealed_value_is_replaced_only_where_nobody_else_did(database: Database) {
+    let store = database.open().await;
+    let key = builders::provider_key(builders::private(&UserId::make(&ids())), "openai");
+    insert(&store, &key).await.expect("written");
+    let newer = Sealed { key_id: "feedbeef".to_owned(), ..key.sealed.clone() };
+    let replace = async || {
+        let patch = Patch::new(everything(), &key.id).set("sealed", &newer).expect("a value");
+        let patch = patch.when("sealed", &key.sealed).expect("a value");
+        store.write(Batch::new().patch::<ProviderKey>(patch)).await
+    };
+    replace().await.expect("it is as it was read");
+    assert_eq!(replace().await.expect_err("it is not any more").code(), "stale");
+    let stored = store.find(&queries::all_of::<ProviderKey>()).await.expect("keys").items;
+    assert_eq!(stored.iter().map(|key| &key.sealed).collect::<Vec<_>>(), [&newer]);
+}
+
+pub(crate) async fn an_owner_has_one_key_for_each_provider(database: Database) {
+    let store = database.open().await;
+    let (ana, ben) = (UserId::make(&ids()), UserId::make(&ids()));
+    let key = |user, provider| builders::provider_key(builders::private(user), provider);
+    for key in [key(&ana, "openai"), key(&ana, "groq"), key(&ben, "openai")] {
+        insert(&store, &key).await.expect("written");
+    }
+    is_duplicate(insert(&store, &key(&ana, "openai")).await, "provider_keys.audience_1_provider_1");
+    let keys = store.find(&queries::provider_keys_of(&Audience::User(ana))).await.expect("keys").items;
+    assert_eq!(keys.iter().map(|key| key.provider.as_str()).collect::<Vec<_>>(), ["groq", "openai"]);
 }

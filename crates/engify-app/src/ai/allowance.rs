@@ -1,0 +1,67 @@
+//! What a caller may run: their tier's requests and tokens, and their key's own tokens.
+
+use std::time::Duration;
+
+use engify_clients::ai::Provider;
+use engify_core::ids::UserId;
+use engify_core::run::{NanoUsd, Run};
+use engify_core::{Error, Kind, Result};
+
+use crate::limits::{Limit, Standing, tier};
+use crate::{Ctx, keys};
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+/// Takes one request from the caller's tier; the operator at the command line has none. Dry runs cost no tokens.
+pub(super) fn take(ctx: &Ctx, dry: bool) -> Result<Option<Standing>> {
+    let tier = tier(&ctx.app().settings().ai.tiers, ctx.role());
+    let Some(who) = ctx.user_id().map(UserId::as_str) else { return Ok(None) };
+    let limiter = ctx.app().limiter();
+    if !dry {
+        left(ctx, tokens_a_day(tier.tokens_per_day), who, "Your tier's")?;
+        if let Some((key, limit)) = key_limit(ctx) {
+            left(ctx, limit, key, "This API key's")?;
+        }
+    }
+    limiter.take(Limit::new("ai-day", tier.per_day, DAY), who, 1)?;
+    limiter.take(Limit::new("ai-hour", tier.per_hour, HOUR), who, 1).map(Some)
+}
+
+/// Counts what a run used.
+pub(super) fn spend(ctx: &Ctx, run: &Run) {
+    let Some(user) = ctx.user_id() else { return };
+    let dry = run.provider == Provider::DryRun.name();
+    let tokens = if dry { 0 } else { run.usage.total_tokens };
+    if !dry {
+        let tier = tier(&ctx.app().settings().ai.tiers, ctx.role());
+        ctx.app().limiter().add(tokens_a_day(tier.tokens_per_day), user.as_str(), tokens);
+        if let Some((key, limit)) = key_limit(ctx) {
+            ctx.app().limiter().add(limit, key, tokens);
+        }
+    }
+    if let Some(key) = &run.key_id {
+        let cost = run.cost.map_or(0, |cost| cost.prompt_nanos.0 + cost.completion_nanos.0);
+        ctx.app().tallies().run(user, key, ctx.now(), tokens, NanoUsd(cost));
+    }
+}
+
+/// Fails where a day's tokens are used up.
+fn left(ctx: &Ctx, limit: Limit, who: &str, whose: &str) -> Result<()> {
+    let standing = ctx.app().limiter().standing(limit, who);
+    if standing.remaining > 0 {
+        return Ok(());
+    }
+    let wait = u64::try_from(standing.reset.millis() - ctx.now().millis()).unwrap_or(0);
+    let message = format!("{whose} {} tokens a day are used up. Dry runs still work.", limit.max);
+    Err(Error::new(Kind::RateLimited, "rate_limited", message).retry_after(Duration::from_millis(wait)))
+}
+
+fn tokens_a_day(max: u64) -> Limit {
+    Limit::new("ai-tokens-day", max, DAY)
+}
+
+fn key_limit(ctx: &Ctx) -> Option<(&str, Limit)> {
+    let key = ctx.identity()?.key.as_ref()?;
+    Some((key.id.as_str(), keys::tokens_a_day(key)?))
+}

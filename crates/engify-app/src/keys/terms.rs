@@ -1,0 +1,103 @@
+//! The terms of a key: where it may come from and how much it may be used. They are parsed when a key is made or read
+//! from the store, never while a request waits.
+
+use std::time::Duration;
+
+use engify_core::address::AddressRange;
+use engify_core::api_key::KeyLimits;
+use engify_core::audit::{Action, Outcome, Target};
+use engify_core::error::Faults;
+use engify_core::{Error, Kind, Result};
+use serde_json::json;
+
+use crate::Ctx;
+use crate::limits::{Limit, Standing};
+
+/// The most entries of an allow-list.
+const ADDRESSES: usize = 50;
+/// The largest limits.
+const REQUESTS: u64 = 1_000_000;
+const TOKENS: u64 = 1_000_000_000;
+/// A key that keeps coming from a forbidden address is written into the audit log this often.
+const NOTED: Limit = Limit::new("key-address-noted", 1, 60);
+
+/// Reads an allow-list.
+pub(super) fn addresses(faults: &mut Faults, given: &[String]) -> Vec<AddressRange> {
+    let mut ranges = Vec::new();
+    let texts = given.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    for (at, text) in texts.enumerate() {
+        if at == ADDRESSES {
+            faults.push("allowedAddresses", format!("takes at most {ADDRESSES} addresses and blocks"));
+            break;
+        }
+        match faults.take(&format!("allowedAddresses.{at}"), text.parse::<AddressRange>()) {
+            Some(range) if !ranges.contains(&range) => ranges.push(range),
+            _ => {}
+        }
+    }
+    ranges
+}
+
+/// Checks limits.
+pub(super) fn limits(faults: &mut Faults, given: KeyLimits) -> KeyLimits {
+    for (field, limit, most) in [
+        ("limits.perMinute", given.per_minute, REQUESTS),
+        ("limits.perHour", given.per_hour, REQUESTS),
+        ("limits.tokensPerDay", given.tokens_per_day, TOKENS),
+    ] {
+        if limit.is_some_and(|limit| !(1..=most).contains(&limit)) {
+            faults.push(field, format!("is a whole number from 1 to {most}, or left out for none"));
+        }
+    }
+    given
+}
+
+/// Lets a caller in as far as their key's terms go, and counts the request; whoever comes without a key has none. What is
+/// left is that of the limit that ends first.
+///
+/// # Errors
+/// `address_not_allowed`, written into the audit log; `rate_limited`.
+pub async fn admit(ctx: &Ctx) -> Result<Option<Standing>> {
+    let Some((identity, key)) = ctx.identity().and_then(|who| Some((who, who.key.as_ref()?))) else {
+        return Ok(None);
+    };
+    if !key.allows_address(&ctx.origin.address) {
+        return Err(refuse_address(ctx, key).await);
+    }
+    let limiter = ctx.app().limiter();
+    let mut least: Option<Standing> = None;
+    for (name, max, seconds) in
+        [("key-hour", key.limits.per_hour, 3600), ("key-minute", key.limits.per_minute, 60)]
+    {
+        let Some(max) = max else { continue };
+        let standing = limiter.take(Limit::new(name, max, seconds), key.id.as_str(), 1)?;
+        least = Some(tighter(least, standing));
+    }
+    ctx.app().tallies().request(&identity.user.id, &key.id, ctx.now());
+    Ok(least)
+}
+
+/// The one of two that ends first.
+pub fn tighter(one: Option<Standing>, other: Standing) -> Standing {
+    one.filter(|one| one.remaining <= other.remaining).unwrap_or(other)
+}
+
+async fn refuse_address(ctx: &Ctx, key: &engify_core::api_key::ApiKey) -> Error {
+    let address = &ctx.origin.address;
+    if ctx.app().limiter().take(NOTED, &format!("{}@{address}", key.id), 1).is_ok() {
+        let details = json!({ "why": "address_not_allowed", "prefix": key.prefix });
+        let target = Target::new("api_key", &key.id);
+        ctx.app().recorder().note(ctx.audit(Action::ApiKeyRefused, Outcome::Refused, target, details)).await;
+    }
+    let message = format!(
+        "The API key {}… may not be used from {address}. Its owner can add the address under Settings, API keys.",
+        key.prefix
+    );
+    Error::new(Kind::Forbidden, "address_not_allowed", message)
+}
+
+/// The key's own limit on tokens, if it has one.
+pub(crate) fn tokens_a_day(key: &engify_core::api_key::ApiKey) -> Option<Limit> {
+    let day = Duration::from_secs(24 * 3600).as_secs();
+    key.limits.tokens_per_day.map(|max| Limit::new("key-tokens-day", max, day))
+}
