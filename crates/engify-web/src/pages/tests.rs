@@ -122,7 +122,7 @@ fn people_views<'a>(
     (list, new, one)
 }
 
-fn letter() -> Message {
+fn message() -> Message {
     serde_json::from_value(serde_json::json!({
         "_id": "m", "channel": "mail", "kind": "reset_password", "to": HOSTILE, "userId": null, "content": null,
         "state": "failed", "attempts": 3, "nextTryAt": null, "usefulUntilAt": null, "reference": HOSTILE, "sentAt": null,
@@ -359,10 +359,10 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         faults: Vec::new(),
         problem: Some(HOSTILE.into()),
     };
-    let letter = letter();
+    let message = message();
     let content = Content { subject: HOSTILE.into(), text: HOSTILE.into(), html: HOSTILE.into() };
     let letters = messages::MessagesView {
-        messages: std::slice::from_ref(&letter),
+        messages: std::slice::from_ref(&message),
         state: None,
         mailed: false,
         cursor: None,
@@ -391,7 +391,7 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         ("verify", recovery::verify(&at("/verify-email"), &account(), HOSTILE)),
         ("spent", recovery::spent(&at("/verify-email"), &account())),
         ("messages", messages::list(&at("/opshub/messages"), &letters)),
-        ("message", messages::one(&at("/opshub/messages/m"), &letter, Some(&content))),
+        ("message", messages::one(&at("/opshub/messages/m"), &message, Some(&content))),
         ("users", users::list(&at("/opshub/users"), &users_view)),
         ("new user", users::new(&at("/opshub/users/new"), &new_user)),
         ("one user", users::one(&at("/opshub/users/u"), &one_user)),
