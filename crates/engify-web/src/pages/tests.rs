@@ -349,7 +349,7 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         end_faults: Vec::new(),
         problem: Some(HOSTILE.into()),
     };
-    let letter = invitation::InvitationView {
+    let invited = invitation::InvitationView {
         organization: HOSTILE,
         inviter: HOSTILE,
         invitation: &asked,
@@ -403,7 +403,7 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
             "organization settings",
             organization::settings::page(&at("/settings/organization/settings"), &settings),
         ),
-        ("invitation", invitation::page(&at("/invitations/t"), &letter)),
+        ("invitation", invitation::page(&at("/invitations/t"), &invited)),
         ("error", errors::page(&at("/nowhere"), &error)),
         ("api docs", api_docs::page(&at("/api-docs"), &document, HOSTILE)),
     ]

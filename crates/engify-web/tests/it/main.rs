@@ -22,4 +22,5 @@ mod routes;
 mod runs;
 mod system;
 mod team;
+mod tenants;
 mod users;
