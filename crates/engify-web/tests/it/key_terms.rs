@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engify_app::{Ctx, keys};
+use engify_app::{Ctx, audit, keys};
 use engify_core::message::MessageKind;
 use engify_testkit::{Script, TestApp};
 use http::Method;
@@ -78,7 +78,7 @@ async fn a_refused_address_is_in_the_audit_log_once_a_minute() {
     }
     test.clock.advance(Duration::from_secs(180));
     by_key.get(RUNS).await.refused(403);
-    engify_app::audit::settle(&engify_app::Ctx::system(&test.app, "test")).await.unwrap();
+    audit::settle(&Ctx::system(&test.app, "test")).await.unwrap();
     let root = ana.admin(&test).await;
     let log = root.get("/api/admin/audit?action=api_key_refused").await.with(200);
     let lines = log["data"].as_array().unwrap();
@@ -147,10 +147,10 @@ async fn a_keys_usage_is_the_sum_of_its_runs() {
     by_key.post(EXECUTE, &json!({ "prompt": "hi", "provider": "dry-run" })).await.with(200);
     by_key.get("/api/v2/ai/nowhere").await;
     ana.post(EXECUTE, &json!({ "prompt": "hi" })).await.with(200);
-    engify_app::audit::settle(&engify_app::Ctx::system(&test.app, "test")).await.unwrap();
+    audit::settle(&Ctx::system(&test.app, "test")).await.unwrap();
     test.clock.advance(Duration::from_secs(24 * 3600));
     by_key.get(RUNS).await.with(200);
-    engify_app::audit::settle(&engify_app::Ctx::system(&test.app, "test")).await.unwrap();
+    audit::settle(&Ctx::system(&test.app, "test")).await.unwrap();
 
     let usage = ana.get(&format!("{KEYS}/{id}/usage?days=2")).await.with(200)["data"].clone();
     let runs = ana.get(RUNS).await.with(200)["data"].as_array().unwrap().clone();

@@ -240,7 +240,7 @@ async fn no_list_shows_anything_of_another_organization() {
 /// Every route that is not open to everybody, filled with anything.
 fn closed() -> impl Iterator<Item = (Route, String)> {
     let reading = engify_core::permission::Permission::PromptsRead;
-    let closed = |route: &Route| {
+    let closed = move |route: &Route| {
         !matches!(route.policy.access, Access::Public | Access::Metrics) && route.permission() != Some(reading)
     };
     engify_web::routes().into_iter().filter(closed).map(|route| {
