@@ -25,7 +25,9 @@ const BEFORE: [u32; 3] = [1, 3, 14];
 pub async fn remind(ctx: &Ctx) -> Result<u64> {
     ctx.require(Permission::SystemSettings)?;
     let now = ctx.now();
-    let mut query = queries::api_keys_ending(now, now.plus(days(BEFORE[2]))).limit(200);
+    // The query's end is exclusive, the thresholds are not.
+    let until = now.plus(days(BEFORE[2]) + Duration::from_millis(1));
+    let mut query = queries::api_keys_ending(now, until).limit(200);
     let mut posted = 0;
     loop {
         let page = ctx.app().store().find(&query).await?;

@@ -146,6 +146,7 @@ async fn a_keys_usage_is_the_sum_of_its_runs() {
     }
     by_key.post(EXECUTE, &json!({ "prompt": "hi", "provider": "dry-run" })).await.with(200);
     by_key.get("/api/v2/ai/nowhere").await;
+    test.clock.advance(Duration::from_secs(1));
     ana.post(EXECUTE, &json!({ "prompt": "hi" })).await.with(200);
     audit::settle(&Ctx::system(&test.app, "test")).await.unwrap();
     test.clock.advance(Duration::from_secs(24 * 3600));
