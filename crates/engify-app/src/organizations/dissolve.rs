@@ -5,6 +5,7 @@ use engify_core::audit::{Action, Outcome, Target};
 use engify_core::organization::{Invitation, OpenDomain, Organization};
 use engify_core::permission::Permission;
 use engify_core::prompt::Prompt;
+use engify_core::provider_key::ProviderKey;
 use engify_core::tenancy::{Audience, Scope, Tenancy, Visibility};
 use engify_core::{Error, Result};
 use engify_store::{Batch, Patch, queries};
@@ -82,7 +83,7 @@ async fn release(ctx: &Ctx, members: &[User]) -> Result<()> {
     Ok(())
 }
 
-/// The last step: the owner leaves, and the organization is gone with its invitations and open domains. Fails with `stale`
+/// The last step: the owner leaves, and the organization is gone with its invitations, open domains and provider keys. Fails with `stale`
 /// where somebody joined in the meantime.
 async fn end(ctx: &Ctx, organization: &Organization, owner: Option<User>) -> Result<()> {
     let scope = || Scope::Organization(organization.id.clone());
@@ -102,11 +103,16 @@ async fn end(ctx: &Ctx, organization: &Organization, owner: Option<User>) -> Res
     for invitation in all(ctx.app(), queries::invitations_of(&organization.id)).await? {
         batch = batch.delete::<Invitation>(scope(), &invitation.id);
     }
+    let keys = Audience::Organization(organization.id.clone());
+    for key in all(ctx.app(), queries::provider_keys_of(&keys)).await? {
+        batch = batch.delete::<ProviderKey>(Scope::Audiences(vec![keys.clone()]), &key.id);
+    }
     for domain in &organization.settings.domains {
         batch = batch.delete::<OpenDomain>(known(), OpenDomain::new(domain, &organization.id).id);
     }
     let batch = batch.delete::<Organization>(known(), &organization.id).insert(&audit)?;
     ctx.app().store().write(batch).await?;
+    ctx.app().caches().provider_keys_changed(&keys.to_string()).await;
     if let Some(moved) = owner {
         moved.doors.forget(ctx.app()).await;
     }

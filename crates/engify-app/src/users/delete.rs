@@ -1,12 +1,15 @@
 //! Deleting an account and what is only its owner's.
 
-use engify_core::account::User;
+use engify_core::account::{Device, User};
 use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, Target};
+use engify_core::identity::LinkedIdentity;
+use engify_core::link::Link;
 use engify_core::permission::{Permission, Role};
 use engify_core::prompt::Favorite;
+use engify_core::provider_key::ProviderKey;
 use engify_core::run::Run;
-use engify_core::tenancy::{Scope, Visibility};
+use engify_core::tenancy::{Audience, Scope, Visibility};
 use engify_core::{Error, Kind, Result};
 use engify_store::queries::RunFilter;
 use engify_store::{Batch, Entity, Query, queries};
@@ -19,7 +22,7 @@ use crate::{Ctx, prompts};
 /// How many documents go in one batch.
 const STEP: u32 = 200;
 
-/// Deletes somebody's account with their sessions, keys, favourites, private prompts and private runs. What they made
+/// Deletes somebody's account with their sessions, keys of every kind, links, favourites, private prompts and private runs. What they made
 /// public or shared with an organization stays under their name. The account is switched off first, so that nothing is
 /// added meanwhile; a deletion that is broken off is finished by asking again.
 ///
@@ -46,6 +49,13 @@ pub async fn delete(ctx: &Ctx, id: &str) -> Result<()> {
     .await?;
     purge::<Favorite>(ctx, queries::favorites_of(&user.id), &own(), |_| true).await?;
     purge::<ApiKey>(ctx, queries::api_keys_of(&user.id), &own(), |_| true).await?;
+    let keys = Audience::User(user.id.clone());
+    let of_keys = Scope::Audiences(vec![keys.clone()]);
+    purge::<ProviderKey>(ctx, queries::provider_keys_of(&keys), &of_keys, |_| true).await?;
+    ctx.app().caches().provider_keys_changed(&keys.to_string()).await;
+    purge::<LinkedIdentity>(ctx, queries::identities_of(&user.id), &own(), |_| true).await?;
+    purge::<Link>(ctx, queries::links_of(&user.id), &own(), |_| true).await?;
+    purge::<Device>(ctx, queries::devices_of(&user.id), &own(), |_| true).await?;
     let doors = Doors::sessions_of(ctx.app(), &user).await?;
     let scope = Scope::Everything("whom the caller may delete was settled before");
     let audit = line_on(ctx, Action::UserUpdated, &user, json!({ "deleted": true, "role": user.role }));
