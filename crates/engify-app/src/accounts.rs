@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engify_core::account::{Session, User};
-use engify_core::audit::{Action, Outcome, Target};
+use engify_core::audit::{Action, Outcome, Target, changed};
 use engify_core::error::Faults;
 use engify_core::ids::UserId;
 use engify_core::permission::Role;
@@ -24,11 +24,13 @@ mod address;
 mod devices;
 mod links;
 mod recovery;
+mod standing;
 
 pub use address::{change_address, check_address, resend, verify_address};
 pub use devices::name as device_name;
 pub(crate) use recovery::welcome;
 pub use recovery::{check_reset, forgot_password, reset_password};
+pub(crate) use standing::still_holds;
 
 /// A session ends after this long, whatever its use.
 const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -66,6 +68,8 @@ pub struct SignUp {
 pub async fn sign_up(ctx: &Ctx, form: SignUp) -> Result<SignedIn> {
     let app = ctx.app();
     if !app.settings().public.allow_signup {
+        let details = json!({ "why": "signup_closed" });
+        crate::audit::note_refusal(ctx, Action::UserCreated, Target::new("user", "new"), details).await;
         let message = "Sign-up is closed here. Ask an administrator of this installation for an account.";
         return Err(Error::new(Kind::Forbidden, "signup_closed", message));
     }
@@ -142,7 +146,7 @@ pub(crate) fn account(
 /// `invalid_credentials`; `account_disabled` (only with the right password); `rate_limited`.
 pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result<SignedIn> {
     let app = ctx.app();
-    app.limiter().take(presets::SIGN_IN, &ctx.origin.address, 1)?;
+    limited(ctx, presets::SIGN_IN, &ctx.origin.address, "unread").await?;
     let wrong = || {
         let message =
             "The address or the password is not right. After several wrong tries, wait some minutes.";
@@ -153,7 +157,7 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
         parsed.as_ref().map_or_else(String::new, |email| hex::encode(Sha256::digest(email.as_str())));
     // Wrong tries count against account and address together, so that a stranger elsewhere cannot lock anybody out.
     let bucket = format!("{account}@{}", ctx.origin.address);
-    app.limiter().take(presets::SIGN_IN_ACCOUNT, &bucket, 1)?;
+    limited(ctx, presets::SIGN_IN_ACCOUNT, &bucket, &masked(&account)).await?;
     let user = match &parsed {
         Some(email) => app.store().first(&queries::user_by_email(email)).await?,
         None => None,
@@ -162,13 +166,14 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
     let password = if too_long { Secret::new(String::new()) } else { password };
     let right =
         app.hasher().verify(password, user.as_ref().and_then(|user| user.password_hash.clone())).await?;
+    // Whoever administers the account's organization sees who tries its door.
+    let organization = user.as_ref().and_then(|user| user.organization_id.clone());
     let (Some(user), true) = (user, right) else {
-        let masked =
-            parsed.as_ref().map_or_else(|| "unreadable".to_owned(), |_| account.chars().take(12).collect());
         let details = json!({ "why": "invalid_credentials" });
-        app.recorder()
-            .note(ctx.audit(Action::UserSignedIn, Outcome::Refused, Target::new("user", masked), details))
-            .await;
+        let mut line =
+            ctx.audit(Action::UserSignedIn, Outcome::Refused, Target::new("user", masked(&account)), details);
+        line.organization_id = organization;
+        app.recorder().note(line).await;
         metrics::counter!("engify_sign_in_failures_total").increment(1);
         return Err(wrong());
     };
@@ -192,6 +197,19 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
     let batch = Batch::new().insert(&session)?.patch::<User>(seen.or_skip()).insert(&audit)?;
     app.store().write(devices::note(ctx, batch, &user).await?).await?;
     Ok(SignedIn { expires: session.expires_at, user: Arc::new(user), token })
+}
+
+/// How the log names an account that nobody has proven to be theirs: the beginning of the address's hash.
+fn masked(account: &str) -> String {
+    if account.is_empty() { "unreadable".to_owned() } else { account.chars().take(12).collect() }
+}
+
+/// Takes one try; one that is too many is in the audit log.
+async fn limited(ctx: &Ctx, limit: crate::limits::Limit, who: &str, account: &str) -> Result<()> {
+    let Err(refusal) = ctx.app().limiter().take(limit, who, 1) else { return Ok(()) };
+    let details = json!({ "why": refusal.code(), "limit": limit.name });
+    crate::audit::note_refusal(ctx, Action::UserSignedIn, Target::new("user", account), details).await;
+    Err(refusal)
 }
 
 /// Begins a session for a person just proven.
@@ -318,12 +336,12 @@ pub async fn rename(ctx: &Ctx, name: &str) -> Result<()> {
     let person = ctx.person()?;
     let name = line(name, 1, 100).map_err(|issue| Error::field("name", issue))?;
     let scope = Scope::Everything("the person changes their own account");
-    let patch = Patch::new(scope, &person.user.id).set("name", name)?.set("updatedAt", ctx.now())?;
+    let patch = Patch::new(scope, &person.user.id).set("name", &name)?.set("updatedAt", ctx.now())?;
     let audit = ctx.audit(
         Action::UserUpdated,
         Outcome::Success,
         Target::new("user", &person.user.id),
-        json!({ "fields": ["name"] }),
+        changed(&json!({ "name": person.user.name }), &json!({ "name": name })),
     );
     ctx.app().store().write(Batch::new().patch::<User>(patch).insert(&audit)?).await?;
     ctx.app().caches().user_changed(person.user.id.as_str()).await;
@@ -374,10 +392,25 @@ pub async fn resolve(app: &App, credential: Credential<'_>, origin: Origin) -> R
     let identity = match credential {
         Credential::None => None,
         Credential::Session(token) => by_session(app, token).await?,
-        Credential::Key(text) => Some(crate::keys::by_key(app, text).await?),
+        Credential::Key(text) => match crate::keys::by_key(app, text).await {
+            Ok(identity) => Some(identity),
+            Err(refusal) => return Err(told(app, origin, text, refusal).await),
+        },
     };
     let actor = identity.map_or(Actor::Anonymous, Actor::Person);
     Ok(Ctx::new(app, actor, origin))
+}
+
+/// A key that opens nothing, told to the audit log: by its prefix, where it has the shape of a key.
+async fn told(app: &App, origin: Origin, text: &str, refusal: Error) -> Error {
+    if refusal.kind() == Kind::Unauthenticated {
+        let known = engify_core::api_key::PlainKey::parse(text).map(|key| key.prefix());
+        let target = Target::new("api_key", known.unwrap_or_else(|| "unreadable".to_owned()));
+        let details = json!({ "why": refusal.message() });
+        let stranger = Ctx::new(app, Actor::Anonymous, origin);
+        crate::audit::note_refusal(&stranger, Action::ApiKeyRefused, target, details).await;
+    }
+    refusal
 }
 
 /// What came with a request.

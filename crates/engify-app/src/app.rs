@@ -10,6 +10,8 @@ use engify_store::Store;
 
 use crate::ai::Providers;
 use crate::behind::Behind;
+use crate::audit::chain::ChainKeys;
+use crate::audit::sealer::Sealer;
 use crate::cache::Caches;
 use crate::health::Vitals;
 use crate::keys::Tallies;
@@ -56,6 +58,8 @@ struct Inner {
     behind: Behind,
     courier: Courier,
     tallies: Arc<Tallies>,
+    chain_keys: ChainKeys,
+    sealer: Sealer,
     providers: Providers,
     patterns: Vec<Pattern>,
     vitals: Vitals,
@@ -72,6 +76,7 @@ impl App {
         let Parts { settings, store, caller, clock, ids, secret } = parts;
         let providers = Providers::new(&settings, caller)?;
         let tallies = Arc::new(Tallies::default());
+        let chain_keys = ChainKeys::new(&settings, &secret)?;
         let app = Self(Arc::new(Inner {
             caches: Caches::new(),
             limiter: Limiter::new(clock.clone()),
@@ -81,6 +86,8 @@ impl App {
             recorder: Recorder::start(store.clone(), clock.clone(), Arc::clone(&tallies)),
             courier: Courier::new(&settings, ids.clone(), clock.clone())?,
             tallies,
+            sealer: Sealer::start(store.clone(), chain_keys.current().clone(), clock.clone()),
+            chain_keys,
             patterns: patterns::shipped()?,
             vitals: Vitals::default(),
             started: std::time::Instant::now(),
@@ -101,6 +108,7 @@ impl App {
         self.0.behind.stop().await;
         self.0.courier.stop().await;
         self.0.recorder.stop().await;
+        self.0.sealer.settle().await;
         self.0.store.close().await;
     }
 
@@ -171,6 +179,16 @@ impl App {
     /// What keys are used for, not yet written.
     pub(crate) fn tallies(&self) -> &Tallies {
         &self.0.tallies
+    }
+
+    /// Adds audit lines to the chain.
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    /// Proves the chain.
+    pub(crate) fn chain_keys(&self) -> &ChainKeys {
+        &self.0.chain_keys
     }
 
     pub(crate) fn providers(&self) -> &Providers {

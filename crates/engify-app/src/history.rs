@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use engify_core::audit::{Action, Outcome, Target, changed};
 use engify_core::ids::RunId;
 use engify_core::permission::Permission;
 use engify_core::run::Run;
@@ -9,6 +10,7 @@ use engify_core::tenancy::{Scope, Tenancy, Visibility};
 use engify_core::{Error, Result, Time};
 use engify_store::queries::{self, RunFilter};
 use engify_store::{Batch, Cursor, Page, Patch};
+use serde_json::json;
 
 use crate::Ctx;
 
@@ -144,7 +146,9 @@ pub async fn share(ctx: &Ctx, id: &str, shared: bool) -> Result<()> {
         .set("visibility", tenancy.visibility)?
         .set("organizationId", &tenancy.organization_id)?
         .set("audience", &tenancy.audience)?;
-    ctx.app().store().write(Batch::new().patch::<Run>(patch)).await?;
+    let details = changed(&json!({ "visibility": run.tenancy.visibility }), &json!({ "visibility": visibility }));
+    let audit = ctx.audit(Action::RunShared, Outcome::Success, Target::new("run", &run.id), details);
+    ctx.app().store().write(Batch::new().patch::<Run>(patch).insert(&audit)?).await?;
     Ok(())
 }
 

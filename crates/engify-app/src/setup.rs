@@ -91,7 +91,11 @@ fn closed() -> Error {
 /// `setup_closed` where the token is wrong or there is a super admin; `invalid_request`.
 pub async fn first_admin(ctx: &Ctx, given: &str, form: SignUp) -> Result<SignedIn> {
     let app = ctx.app();
-    check_link(app, given).await?;
+    if let Err(refusal) = check_link(app, given).await {
+        let details = json!({ "why": refusal.code() });
+        crate::audit::note_refusal(ctx, Action::AdminCreated, Target::new("user", "new"), details).await;
+        return Err(refusal);
+    }
     let user = accounts::new_user(ctx, form, Role::SuperAdmin).await?;
     let (session, token) = accounts::new_session(ctx, &user);
     let target = Target::new("user", &user.id);

@@ -1,5 +1,11 @@
 //! The audit log: who did what to what, from where, and whether it was allowed. Records are only ever added.
 
+mod chain;
+mod changed;
+
+pub use chain::{AuditBlock, SealedLine};
+pub use changed::changed;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
@@ -105,6 +111,14 @@ words! {
         ProviderKeysTested = "provider_keys_tested",
         /// What is encrypted at rest was encrypted anew.
         EncryptionKeyRotated = "encryption_key_rotated",
+        /// A caller was refused for lack of a permission or a scope.
+        AccessRefused = "access_refused",
+        /// A request came with an API key that opens nothing.
+        ApiKeyRefused = "api_key_refused",
+        /// A run was shared inside an organization, or taken back.
+        RunShared = "run_shared",
+        /// The library was exported.
+        PromptsExported = "prompts_exported",
         /// The audit log was exported.
         AuditExported = "audit_exported",
         /// Old lines of the audit log were removed as their organization's settings say.

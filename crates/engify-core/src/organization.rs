@@ -56,7 +56,8 @@ pub struct OrganizationSettings {
     pub seats: Option<u32>,
     /// Runs are deleted this many days after they were made; none to keep them.
     pub data_retention_days: Option<u32>,
-    /// Lines of the audit log are pruned this many days after they were written; none to keep them.
+    /// Lines of the audit log are pruned this many days after they were written; none for as long as the installation keeps its
+    /// own (`AUDIT_RETENTION_DAYS`).
     pub audit_retention_days: Option<u32>,
 }
 

@@ -192,6 +192,12 @@ pub struct Security {
     pub admin_session_minutes: u32,
     /// Whether administrators must have a second factor.
     pub admin_mfa_required: bool,
+    /// How long lines of the audit log are kept where no organization says otherwise, days; 0 for ever.
+    pub audit_retention_days: u32,
+    /// The `NEXTAUTH_SECRET` before the present one, so that what was sealed under it can still be proven.
+    pub former_secret: Option<Secret<String>>,
+    /// Where to report a weakness: an address that begins with `mailto:` or `https://`.
+    pub contact: Option<String>,
 }
 
 /// Logs, figures, errors.

@@ -2,11 +2,11 @@
 
 use engify_core::account::{Device, Milestone, Session, User};
 use engify_core::api_key::{ApiKey, KeyUsage};
-use engify_core::audit::AuditEntry;
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::link::Link;
 use engify_core::message::Message;
 use engify_core::organization::{Invitation, OpenDomain, Organization};
+use engify_core::audit::{AuditBlock, AuditEntry};
 use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
 use engify_core::provider_key::ProviderKey;
 use engify_core::run::Run;
@@ -113,6 +113,9 @@ collections! {
         plain(&[("action", Asc), ("createdAt", Desc)]),
         plain(&[("createdAt", Desc)]),
         plain(&[("organizationId", Asc), ("createdAt", Desc)]),
+        plain(&[("outcome", Asc), ("createdAt", Desc)]),
+        plain(&[("target.id", Asc), ("createdAt", Desc)]),
+        plain(&[("address", Asc), ("createdAt", Desc)]),
     ];
     LinkedIdentity in "identities" by |identity| identity.id.as_str() => [
         unique(&[("issuer", Asc), ("subject", Asc)]),
@@ -141,4 +144,5 @@ collections! {
     KeyUsage in "key_usage" by |usage| &usage.id => [
         plain(&[("keyId", Asc), ("day", Asc)]),
     ];
+    AuditBlock in "audit_chain" by |block| &block.id => [];
 }

@@ -3,7 +3,7 @@
 use engify_core::Time;
 use engify_core::account::{Device, Session, User};
 use engify_core::api_key::{ApiKey, KeyUsage};
-use engify_core::audit::{Action, AuditEntry};
+use engify_core::audit::{Action, AuditBlock, AuditEntry, Outcome};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::ids::{ApiKeyId, OrganizationId, PromptId, UserId};
 use engify_core::link::Link;
@@ -228,17 +228,29 @@ pub struct AuditFilter {
     pub user: Option<UserId>,
     /// Of this kind.
     pub action: Option<Action>,
+    /// That ended so.
+    pub outcome: Option<Outcome>,
+    /// Done to something of this kind.
+    pub target_kind: Option<String>,
+    /// Done to this.
+    pub target: Option<String>,
+    /// From this address.
+    pub address: Option<String>,
     /// Not before.
     pub since: Option<Time>,
     /// Before.
     pub before: Option<Time>,
 }
 
-/// The audit log in scope, newest first. Only `audit:read` leads here.
+/// The audit log in scope ([`Scope::Everything`] or [`Scope::Organization`]), newest first.
 pub fn audit_entries(scope: Scope, narrowed: &AuditFilter) -> Query<AuditEntry> {
     let mut query = Query::new("audit_entries", scope)
         .equal_if("userId", narrowed.user.as_ref().map(UserId::as_str))
         .equal_if("action", narrowed.action.map(Action::as_str))
+        .equal_if("outcome", narrowed.outcome.map(Outcome::as_str))
+        .equal_if("target.kind", narrowed.target_kind.as_deref())
+        .equal_if("target.id", narrowed.target.as_deref())
+        .equal_if("address", narrowed.address.as_deref())
         .sorted("createdAt", Descending);
     if let Some(since) = narrowed.since {
         query = query.at_least("createdAt", since.to_string());
@@ -247,6 +259,23 @@ pub fn audit_entries(scope: Scope, narrowed: &AuditFilter) -> Query<AuditEntry> 
         query = query.below("createdAt", before.to_string());
     }
     query
+}
+
+/// Every line of the audit log in the order of ids: for the proof that none was added behind the chain's back.
+pub fn audit_walk() -> Query<AuditEntry> {
+    Query::new("audit_walk", Scope::Everything("the chain is the installation's")).sorted("_id", Ascending)
+}
+
+/// The blocks of the audit log's chain from this number on, first to last.
+pub fn audit_blocks(from: u64) -> Query<AuditBlock> {
+    Query::new("audit_blocks", Scope::Everything("the chain is the installation's"))
+        .at_least("_id", AuditBlock::id_of(from))
+        .sorted("_id", Ascending)
+}
+
+/// The newest block of the audit log's chain.
+pub fn audit_head() -> Query<AuditBlock> {
+    Query::new("audit_head", Scope::Everything("the chain is the installation's")).sorted("_id", Descending).limit(1)
 }
 
 /// People in scope, newest first: administration.

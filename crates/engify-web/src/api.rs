@@ -4,6 +4,7 @@ use crate::route::Route;
 
 mod admin;
 mod ai;
+pub(crate) mod audit;
 pub(crate) mod auth;
 mod invitations;
 mod keys;
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> Vec<Route> {
         organizations::routes(),
         invitations::routes(),
         messages::routes(),
+        audit::routes(),
     ]
     .into_iter()
     .flatten()

@@ -12,7 +12,7 @@ use axum::routing::MethodRouter;
 use engify_app::accounts::{self, Credential};
 use engify_app::keys;
 use engify_app::limits::Standing;
-use engify_app::{Actor, Ctx, Origin};
+use engify_app::{audit, Actor, Ctx, Origin};
 use engify_core::permission::Permission;
 use engify_core::{Error, Kind, Result, Secret};
 use http::request::Parts;
@@ -57,7 +57,14 @@ impl Guard {
         };
         let standing = match self.admit(&ctx, &parts.headers).await {
             Ok(standing) => standing,
-            Err(error) => return self.refuse(error, Some(ctx), &path, &method),
+            Err(error) => {
+                if let Access::Needs(permission) = self.policy.access
+                    && error.kind() == Kind::Forbidden
+                {
+                    audit::refused(&ctx, &format!("{method} {}", self.path), permission).await;
+                }
+                return self.refuse(error, Some(ctx), &path, &method);
+            }
         };
         parts.extensions.insert(ctx.clone());
         parts.extensions.insert(BodyBound(self.policy.body));

@@ -10,6 +10,7 @@ use crate::ui::{Icon, Tone, chip, figures, marked, rating, status};
 
 pub mod account;
 pub mod api_docs;
+pub mod audit;
 pub mod dashboard;
 pub mod errors;
 pub mod history;

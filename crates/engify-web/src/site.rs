@@ -11,6 +11,7 @@ use url::form_urlencoded::byte_serialize;
 use crate::route::Route;
 
 mod account;
+mod audit;
 mod cards;
 mod dashboard;
 mod faces;
@@ -66,6 +67,7 @@ pub(crate) fn routes() -> Vec<Route> {
         organizations::routes(),
         invitation::routes(),
         messages::routes(),
+        audit::routes(),
         system::routes(),
     ]
     .into_iter()

@@ -352,6 +352,7 @@ impl From<Run> for RunView {
 pub(crate) struct AuditView {
     id: String,
     user_id: Option<String>,
+    organization_id: Option<String>,
     key_id: Option<String>,
     action: engify_core::audit::Action,
     outcome: engify_core::audit::Outcome,
@@ -368,6 +369,7 @@ impl From<AuditEntry> for AuditView {
         Self {
             id: entry.id.to_string(),
             user_id: entry.user_id.map(|id| id.to_string()),
+            organization_id: entry.organization_id.map(|id| id.to_string()),
             key_id: entry.key_id.map(|id| id.to_string()),
             action: entry.action,
             outcome: entry.outcome,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use engify_app::audit::Anchor;
 
 /// Find a prompt, run it, keep the key: a prompt library and workbench in one program.
 #[derive(Debug, Parser)]
@@ -41,7 +42,7 @@ pub(crate) enum Command {
     Prompts(Prompts),
     /// Run a prompt of the library on an AI provider
     Run(Run),
-    /// Try the providers' keys, change the encryption key
+    /// Try the providers' keys, change the encryption key, prove the audit log
     #[command(subcommand)]
     Security(Security),
     /// Print completions for a shell
@@ -63,6 +64,7 @@ impl Command {
             Self::Prompts(Prompts::List(list)) => list.report.json,
             Self::Prompts(Prompts::Import(import)) => import.report.json,
             Self::Prompts(Prompts::Export(export)) => export.report.json,
+            Self::Security(Security::AuditVerify(verify)) => verify.report.json,
             Self::Run(run) => run.report.json,
             Self::Security(Security::TestKeys(test)) => test.report.json,
             Self::Security(Security::RotateKey(rotate)) => rotate.report.json,
@@ -136,6 +138,16 @@ pub(crate) enum Admin {
         #[command(flatten)]
         report: Report,
     },
+}
+
+/// What to prove beside the chain itself.
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerify {
+    /// A block that was there before, as an earlier check or the log named it: also prove that nothing was cut off
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = anchor)]
+    pub(crate) head: Option<Anchor>,
+    #[command(flatten)]
+    pub(crate) report: Report,
 }
 
 /// Who becomes super admin; what is left out is asked for.
@@ -286,6 +298,8 @@ pub(crate) enum Security {
     TestKeys(TestKeys),
     /// Encrypt everything that is stored encrypted with another key, while servers run
     RotateKey(RotateKey),
+    /// Prove that no line of the audit log was changed, removed, added or moved since it was sealed
+    AuditVerify(AuditVerify),
 }
 
 /// Which keys to try.
@@ -315,6 +329,16 @@ pub(crate) struct RotateKey {
     pub(crate) skip_unreadable: bool,
     #[command(flatten)]
     pub(crate) report: Report,
+}
+
+fn anchor(text: &str) -> Result<Anchor, String> {
+    let read = text.split_once(':').and_then(|(block, hash)| Some((block.parse::<u64>().ok()?, hash)));
+    match read {
+        Some((block, hash)) if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Ok(Anchor { block, hash: hash.to_owned() })
+        }
+        _ => Err("is not NUMBER:HASH with 64 hex digits".to_owned()),
+    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

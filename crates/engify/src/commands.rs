@@ -17,6 +17,7 @@ use crate::stop::{Ended, Stop, Verdict, bad_settings, exit_code};
 use crate::{printer, serve, wiring};
 
 mod admin;
+mod audit_verify;
 mod config;
 mod db;
 mod export;

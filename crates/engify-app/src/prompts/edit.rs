@@ -1,6 +1,6 @@
 //! Writing prompts: every edit makes an immutable version with author and note.
 
-use engify_core::audit::{Action, Outcome, Target};
+use engify_core::audit::{Action, Outcome, Target, changed};
 use engify_core::ids::{PromptId, VersionId};
 use engify_core::permission::Permission;
 use engify_core::prompt::{
@@ -57,7 +57,7 @@ pub async fn create(ctx: &Ctx, new: New) -> Result<Prompt> {
             Action::PromptCreated,
             Outcome::Success,
             target(&prompt),
-            json!({ "visibility": visibility.as_str() }),
+            changed(&(), &told(&prompt)),
         );
         match ctx.app().store().write(Batch::new().insert(&prompt)?.insert(&version)?.insert(&audit)?).await {
             Ok(_) => {
@@ -184,9 +184,18 @@ pub async fn edit(ctx: &Ctx, slug: &str, edit: Edit) -> Result<Prompt> {
         batch = batch.insert(&version_of(ctx, &prompt, &note))?;
     }
     prompt.updated_at = ctx.now();
-    let details = json!({ "from": old.version, "to": prompt.version, "visibility": prompt.tenancy.visibility.as_str() });
+    let details = changed(&told(&old), &told(&prompt));
     write(ctx, batch, &old, &prompt, Action::PromptUpdated, details).await?;
     Ok(prompt)
+}
+
+/// What the audit log tells of a prompt: who may see it and what it is called. Its text has versions of its own, and the
+/// log's readers need not be allowed to read it.
+fn told(prompt: &Prompt) -> serde_json::Value {
+    json!({
+        "version": prompt.version, "title": prompt.draft.title, "category": prompt.draft.category, "role": prompt.draft.role,
+        "featured": prompt.featured, "visibility": prompt.tenancy.visibility,
+    })
 }
 
 /// Makes an old version the newest: a new version with the old one's words.

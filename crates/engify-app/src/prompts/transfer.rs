@@ -15,7 +15,7 @@ use serde_json::json;
 use super::edit::{Edit, edit, made, version_of};
 use super::may_edit;
 use crate::exchange::{self, Exported, Format, Record, Refusal};
-use crate::{Ctx, content};
+use crate::{Actor, Ctx, content};
 
 /// How many new prompts are written in one transaction.
 const TOGETHER: usize = 100;
@@ -323,6 +323,12 @@ pub async fn export(ctx: &Ctx, format: Format) -> Result<Vec<(String, Vec<u8>)>>
         query = query.after(page.next);
     }
     all.sort_by(|a, b| a.slug.cmp(&b.slug));
+    // What strangers export is public anyway.
+    if !matches!(ctx.actor, Actor::Anonymous) {
+        let details = json!({ "format": format!("{format:?}").to_lowercase(), "prompts": all.len() });
+        let target = Target::new("prompt", "export");
+        ctx.app().recorder().note(ctx.audit(Action::PromptsExported, Outcome::Success, target, details)).await;
+    }
     let name = match format {
         Format::Markdown => {
             return Ok(all

@@ -210,6 +210,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             cron_secret,
             admin_session_minutes: self.number("ADMIN_SESSION_MAX_AGE_MINUTES", 60_u32, 5, 1440),
             admin_mfa_required: self.flag("ADMIN_MFA_REQUIRED", production),
+            audit_retention_days: self.number("AUDIT_RETENTION_DAYS", 365_u32, 0, 36_500),
+            former_secret: self.secret("AUDIT_FORMER_SECRET"),
+            contact: self.contact(),
         }
     }
 
@@ -226,6 +229,20 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             );
         }
         keys
+    }
+
+    /// Where to report a weakness, as `security.txt` wants it: an address with its scheme.
+    fn contact(&mut self) -> Option<String> {
+        let given = self.text("SECURITY_CONTACT")?;
+        let address = given.strip_prefix("mailto:").unwrap_or(&given);
+        if given.starts_with("https://") && url::Url::parse(&given).is_ok() {
+            return Some(given);
+        }
+        if crate::words::Email::parse(address).is_ok() {
+            return Some(format!("mailto:{address}"));
+        }
+        self.fault("SECURITY_CONTACT", "is neither a mail address nor an address that begins with https://");
+        None
     }
 
     fn monitoring(&mut self) -> Monitoring {

@@ -136,6 +136,9 @@ settings! {
         "CRON_SECRET" secret [""] "Bearer token of /api/cron/{job}; unset closes those routes.";
         "ADMIN_SESSION_MAX_AGE_MINUTES" plain ["60"] "Absolute length of an administrator's session, 5 to 1440.";
         "ADMIN_MFA_REQUIRED" plain ["true in production, else false"] "Whether administrators must have a second factor.";
+        "AUDIT_RETENTION_DAYS" plain ["365"] "How many days lines of the audit log are kept where an organization says nothing else, 0 to 36500; 0 is for ever.";
+        "AUDIT_FORMER_SECRET" secret [""] "The NEXTAUTH_SECRET before the present one, so that audit lines that were sealed under it can still be proven.";
+        "SECURITY_CONTACT" plain [""] "Where to report a weakness, shown in /.well-known/security.txt: a mail address or an https address." e.g. "security@example.com";
     }
     Identity {
         "GOOGLE_CLIENT_ID" plain [""] "OAuth client of Google; with its secret it switches sign-in with Google on." e.g. "1234567890-abc.apps.googleusercontent.com";

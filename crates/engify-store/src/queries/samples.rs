@@ -2,7 +2,7 @@
 //!
 //! A query function without a sample fails a test.
 
-use engify_core::audit::Action;
+use engify_core::audit::{Action, Outcome};
 use engify_core::ids::{ApiKeyId, OrganizationId, PromptId, UserId};
 use engify_core::message::MessageState;
 use engify_core::organization::Domain;
@@ -109,6 +109,9 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("", super::links_of(&user));
     all.add("", super::links_expired(now));
     all.add("", super::devices_of(&user));
+    all.add("", super::audit_walk());
+    all.add("", super::audit_blocks(1));
+    all.add("", super::audit_head());
     Ok(all.0)
 }
 
@@ -127,12 +130,23 @@ fn run_filters(prompt: &PromptId, now: Time) -> Vec<(&'static str, RunFilter)> {
 
 fn audit_filters(user: &UserId, now: Time) -> Vec<(&'static str, AuditFilter)> {
     let (user, action) = (Some(user.clone()), Some(Action::UserCreated));
+    let text = |text: &str| Some(text.to_owned());
     vec![
         ("all", AuditFilter::default()),
         ("by a person", AuditFilter { user: user.clone(), ..AuditFilter::default() }),
         ("of a kind", AuditFilter { action, ..AuditFilter::default() }),
+        ("refused", AuditFilter { outcome: Some(Outcome::Refused), ..AuditFilter::default() }),
+        ("on something", AuditFilter { target: text("my-prompt"), ..AuditFilter::default() }),
+        (
+            "on a prompt",
+            AuditFilter { target_kind: text("prompt"), target: text("my-prompt"), ..AuditFilter::default() },
+        ),
+        ("from an address", AuditFilter { address: text("203.0.113.7"), ..AuditFilter::default() }),
         ("of a period", AuditFilter { since: Some(now), before: Some(now), ..AuditFilter::default() }),
-        ("by a person, of a kind, of a period", AuditFilter { user, action, since: Some(now), before: None }),
+        (
+            "by a person, of a kind, of a period",
+            AuditFilter { user, action, since: Some(now), ..AuditFilter::default() },
+        ),
     ]
 }
 

@@ -6,7 +6,8 @@ use engify_core::Time;
 use engify_core::error::Detail;
 use engify_core::permission::Permission;
 use engify_core::provider_key::KeySource;
-use engify_web::pages::opshub::{AuditFilters, AuditView, Need, OverviewView, Tile};
+use engify_web::pages::audit::{AuditFilters, AuditView};
+use engify_web::pages::opshub::{Need, OverviewView, Tile};
 use engify_web::pages::patterns::PatternsView;
 use engify_web::pages::providers::{ProviderRow, ProvidersView};
 use engify_web::pages::settings::{ProfileView, SecurityView, SessionRow};
@@ -70,7 +71,7 @@ pub(crate) fn page(at: &Frame<'_>, samples: &Samples, has: &dyn Fn(&str) -> bool
         "/setup" => account::setup(at, &person, "token"),
         "/forgot-password" => pages::recovery::forgot(at, &person, has("mailed")),
         "/opshub" => overview(at, has),
-        "/opshub/audit" => pages::opshub::audit(
+        "/opshub/audit" => pages::audit::page(
             at,
             &AuditView {
                 entries: samples
@@ -81,6 +82,9 @@ pub(crate) fn page(at: &Frame<'_>, samples: &Samples, has: &dyn Fn(&str) -> bool
                 filters: AuditFilters::default(),
                 cursor: None,
                 next: Some("n".into()),
+                head: None,
+                broken: None,
+                may_verify: true,
             },
         ),
         "/opshub/users" => {

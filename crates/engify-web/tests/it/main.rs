@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod audit_chain;
 mod audit_log;
 mod bad_input;
 mod client;
