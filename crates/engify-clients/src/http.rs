@@ -1,10 +1,15 @@
-//! The one way this crate makes an HTTP client: rustls with ring, no redirects, no proxy, no Nagle.
+//! The one way this crate makes an HTTP client: rustls with ring, no redirects, no proxy, no Nagle. [`outside`] is for
+//! addresses that users give.
 //!
 //! It refuses to know who is called: addresses, keys and deadlines belong to the caller.
 
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
+
+mod outside;
+
+pub use outside::{Outside, Refused, outside};
 
 /// The longest piece of foreign words that a message of ours may carry, in characters.
 const FOREIGN_CHARS: usize = 300;

@@ -16,6 +16,7 @@ pub mod organization;
 pub mod permission;
 pub mod prompt;
 pub mod provider_key;
+pub mod redact;
 pub mod run;
 pub mod sealed;
 pub mod secret;

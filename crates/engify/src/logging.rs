@@ -4,11 +4,15 @@
 //! within some milliseconds and writes it at once: waking it for each line would cost a busy server more than all the
 //! rest of a short request. Warnings and errors are written without that delay. A reader that does not keep up costs
 //! lines, which are counted and reported, and never makes a request wait.
+//!
+//! Each line passes a redactor on its way: what has the shape of a mail address, a phone or card number, a key, a token or a
+//! password is struck out, whoever logged it.
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use engify_core::redact::redact;
 use engify_core::settings::{LogLevel, Mode, Settings};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
@@ -255,8 +259,12 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 impl Write for Line<'_> {
+    /// The subscriber writes each event by one call, so that what is struck out is never cut in two.
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        self.buffer.push(line, self.urgent);
+        match std::str::from_utf8(line) {
+            Ok(text) => self.buffer.push(redact(text).as_bytes(), self.urgent),
+            Err(_) => self.buffer.push(redact(&String::from_utf8_lossy(line)).as_bytes(), self.urgent),
+        }
         Ok(line.len())
     }
 
@@ -279,6 +287,21 @@ mod tests {
         assert!(targets.would_enable("http", &Level::INFO));
         assert!(!targets.would_enable("hyper::proto", &Level::INFO));
         assert_eq!(unknown, ["kitchen"]);
+    }
+
+    #[test]
+    fn secrets_do_not_reach_the_log_whoever_logs_them() {
+        let buffer = Arc::new(Buffer { state: Mutex::default(), changed: Condvar::new(), as_json: true });
+        let layer = tracing_subscriber::fmt::layer().with_writer(Lines(Arc::clone(&buffer))).json().flatten_event(true);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let key = "sk-0123456789abcdefghijklmn";
+            tracing::info!(user.mail = "ana@example.com", url = "mongodb://root:hunter22@db/x", "a\nkey {key}");
+        });
+        let written = String::from_utf8(buffer.state().waiting.clone()).unwrap();
+        for secret in ["ana@example", "hunter22", "sk-0123"] {
+            assert!(!written.contains(secret), "{written}");
+        }
+        assert!(serde_json::from_str::<serde_json::Value>(&written).is_ok(), "{written}");
     }
 
     /// A reader that takes nothing until it is told to.

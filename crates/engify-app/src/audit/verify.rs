@@ -203,8 +203,11 @@ impl Proof<'_> {
     async fn block(&mut self, block: &AuditBlock) -> Result<Option<Break>> {
         let expected = self.head.number + 1;
         let broken = |what| Ok(Some(Break::block(expected, what)));
-        if block.id != AuditBlock::id_of(expected) {
-            return broken(Wrong::Missing);
+        let id = AuditBlock::id_of(expected);
+        if block.id != id {
+            let scope = Scope::Everything("the chain is the installation's");
+            let elsewhere = self.walk.store.get::<AuditBlock>(&scope, &id).await?.is_some();
+            return broken(if elsewhere { Wrong::Reordered } else { Wrong::Missing });
         }
         let Some(key) = self.keys.named(&block.key_id) else { return broken(Wrong::UnknownKey) };
         if !same(&key.of_block(block), &block.hash) {

@@ -19,6 +19,7 @@ mod mail;
 mod models;
 mod openai;
 mod openid;
+mod outside;
 mod part_aimock;
 mod part_replicate;
 mod part_sendgrid;
