@@ -25,6 +25,7 @@ use crate::page_cache::LARGEST;
 use crate::policy::{Access, Policy};
 use crate::reply::Failure;
 use crate::route::{Route, too_large};
+use crate::security;
 use crate::site;
 use crate::web::Web;
 
@@ -88,6 +89,9 @@ impl Guard {
         }
         if self.is_page {
             response = site::with_face(&self.web, &ctx, &path, response);
+        }
+        if ctx.identity().is_some() {
+            security::keep_private(response.headers_mut());
         }
         match self.policy.cache {
             Some(ttl) if method == Method::GET && matches!(ctx.actor, Actor::Anonymous) => {

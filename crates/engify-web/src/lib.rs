@@ -15,6 +15,7 @@ pub mod pages;
 mod policy;
 mod reply;
 pub mod route;
+mod security;
 mod site;
 mod sse;
 pub mod ui;

@@ -22,6 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::page_cache::{Coding, Kept};
 use crate::reply::{Faced, Failed, Failure, FailureBody};
+use crate::security;
 use crate::web::Web;
 
 /// The id of a request: eight hex digits of this process and a count.
@@ -41,36 +42,9 @@ pub(crate) fn around(router: Router, web: Web) -> Server {
         Failure(Error::internal("a handler panicked; the backtrace is above")).into_response()
     }));
     let process = web.app.ids().random::<4>();
-    let common = Arc::new(common_headers(&web));
+    let common = Arc::new(security::headers(&web.app));
     let process = u32::from_be_bytes(process);
     Server { inner, web, process, count: Arc::new(AtomicU64::new(0)), common }
-}
-
-/// The headers of every reply.
-fn common_headers(web: &Web) -> HeaderMap {
-    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                          form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    let permissions =
-        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()");
-    headers.insert(HeaderName::from_static("permissions-policy"), permissions);
-    headers.insert(
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
-    headers.insert(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
-    if web.app.settings().is_https() {
-        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
-    }
-    headers
 }
 
 /// The whole server as a service: never fails, always ready, cheap to clone.

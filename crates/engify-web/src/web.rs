@@ -6,13 +6,12 @@ use axum::Router;
 use engify_app::App;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
-use tower_http::csrf::CsrfLayer;
 
 use crate::assets::Assets;
 use crate::outer::Server;
 use crate::page_cache::PageCache;
 use crate::route::Route;
-use crate::{api, guard, outer, site};
+use crate::{api, guard, outer, security, site};
 
 /// What a server may be given beside the application.
 #[derive(Clone, Default)]
@@ -54,14 +53,10 @@ pub fn server(app: &App, options: Options) -> Server {
         let (path, methods) = guard::guarded(route, &web);
         router = router.route(path, methods);
     }
-    let mut csrf = CsrfLayer::new();
-    for origin in [&app.settings().core.url, &app.settings().public.app_url] {
-        csrf = csrf.add_trusted_origin(origin).unwrap_or_else(|_| CsrfLayer::new());
-    }
     let router = router
         .fallback(site::not_found)
         .method_not_allowed_fallback(site::method_not_allowed)
-        .layer(csrf)
+        .layer(security::writes(app))
         // What is kept is packed well, once; what is made for one reader is packed quickly.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .with_state(web.clone());

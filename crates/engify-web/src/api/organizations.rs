@@ -138,7 +138,7 @@ struct EditBody {
     seats: Option<u32>,
     /// Days until runs are deleted; 0 to keep them.
     data_retention_days: Option<u32>,
-    /// Days until lines of the audit log are pruned; 0 to keep them.
+    /// Days until lines of the audit log are pruned; 0 for as long as the installation keeps its own.
     audit_retention_days: Option<u32>,
 }
 

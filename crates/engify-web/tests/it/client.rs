@@ -79,6 +79,12 @@ impl Client {
         Self { address: SocketAddr::from(([198, 51, 100, last], 4711)), ..self.clone() }
     }
 
+    /// The same person where people come over https: the cookie has the name that browsers enforce there.
+    pub(crate) fn over_https(&self) -> Self {
+        let cookie = self.cookie.as_ref().map(|cookie| format!("__Host-{cookie}"));
+        Self { cookie, ..self.clone() }
+    }
+
     /// The same server with an API key.
     pub(crate) fn with_key(&self, key: &str) -> Self {
         Self { cookie: None, key: Some(key.to_owned()), ..self.clone() }

@@ -13,6 +13,7 @@ mod audit_log;
 mod bad_input;
 mod client;
 mod key_terms;
+mod headers;
 mod keys;
 mod library;
 mod messages;

@@ -22,11 +22,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use self::crowd::Crowd;
+use self::patience::Patient;
+
+mod crowd;
+mod patience;
+
 /// What a connection may do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Open at once; further ones wait in the system's queue.
     connections: usize,
+    /// Open at once from one address; further ones are closed.
+    of_one: usize,
+    /// How long a reply waits for its caller to read on.
+    unread: Duration,
     /// From the connection, or from the last reply, to the end of the next request's header.
     header: Duration,
     /// Bytes of a request's header.
@@ -36,11 +46,19 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// 4096 connections, 10 s for a header of at most 64 KiB. Behind a proxy 75 s: it has read the header already, and
-    /// keeps connections for a minute, which must not end under its next request.
+    /// 4096 connections, a quarter of them from one address; 10 s for a header of at most 64 KiB and 100 fields; 30 s
+    /// for a caller to read on. Behind a proxy all connections come from one address, and a header may take 75 s: the proxy has
+    /// read it already, and keeps connections for a minute, which must not end under its next request.
     pub(super) fn new(behind_proxy: bool) -> Self {
         let header = Duration::from_secs(if behind_proxy { 75 } else { 10 });
-        Self { connections: 4096, header, header_size: 64 * 1024, buffer: 128 * 1024 }
+        Self {
+            connections: 4096,
+            of_one: if behind_proxy { 4096 } else { 1024 },
+            unread: Duration::from_secs(30),
+            header,
+            header_size: 64 * 1024,
+            buffer: 128 * 1024,
+        }
     }
 }
 
@@ -67,6 +85,7 @@ pub(super) async fn serve(
     drain: Duration,
 ) -> usize {
     let places = Arc::new(Semaphore::new(limits.connections));
+    let crowd = Crowd::new(limits.of_one);
     let open = TaskTracker::new();
     loop {
         let next = tokio::select! {
@@ -74,10 +93,14 @@ pub(super) async fn serve(
             next = accept(&listener, &places) => next,
         };
         let Some((stream, peer, place)) = next else { continue };
+        let Some(own) = crowd.enter(peer.ip().to_canonical()) else {
+            tracing::debug!(connection.address = %peer.ip(), "connection.one_too_many");
+            continue;
+        };
         let connection = connection(stream, peer, service.clone(), limits, stop.clone());
         open.spawn(async move {
             connection.await;
-            drop(place);
+            drop((place, own));
         });
     }
     drop(listener);
@@ -133,7 +156,7 @@ async fn connection(
         .header_read_timeout(limits.header)
         .max_header_size(limits.header_size)
         .max_buf_size(limits.buffer)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.unread)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -257,6 +280,37 @@ mod tests {
         asked.notified().await;
         served.stop.cancel();
         assert_eq!(served.end.await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_address_does_not_take_every_place() {
+        let (router, asked, go) = held();
+        let served = Served::start(router, Limits { of_one: 1, ..limits() }, SOON).await;
+        let first = served.send("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        asked.notified().await;
+        let mut second = TcpStream::connect(served.address).await.unwrap();
+        let mut byte = [0];
+        assert!(matches!(second.read(&mut byte).await, Ok(0) | Err(_)), "the second is closed at once");
+        go.notify_one();
+        assert!(rest(first).await.ends_with("done"));
+        let third = served.send("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        asked.notified().await;
+        go.notify_one();
+        assert!(rest(third).await.ends_with("done"));
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_does_not_read_is_let_go() {
+        let large = || async { "x".repeat(64 * 1024 * 1024) };
+        let router = Router::new().route("/", get(large));
+        let served = Served::start(router, Limits { unread: SOON, ..limits() }, Duration::from_secs(10)).await;
+        let stream = served.send(GET).await;
+        let mut byte = [0];
+        stream.peek(&mut byte).await.unwrap();
+        served.stop.cancel();
+        // Nothing is read: the reply ends by the server's patience, well before the drain's end.
+        assert_eq!(tokio::time::timeout(Duration::from_secs(8), served.end).await.unwrap().unwrap(), 0);
+        drop(stream);
     }
 
     #[tokio::test]

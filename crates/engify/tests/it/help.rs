@@ -50,6 +50,8 @@ fn every_command_has_help() {
     prompts list
     prompts import
     prompts export
+    security
+    security audit-verify
     run
     security
     security test-keys
@@ -72,6 +74,7 @@ fn the_first_help_is_one_screen() {
       db           Look after the database
       admin        Make administrators, look at accounts
       prompts      List, import and export prompts
+      security     Prove and look after what keeps this installation safe
       run          Run a prompt of the library on an AI provider
       security     Try the providers' keys, change the encryption key
       completions  Print completions for a shell

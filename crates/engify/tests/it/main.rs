@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops here")]
 
 mod admin;
+mod audit_verify;
 mod config;
 mod database;
 mod docs;
 mod engify;
 mod help;
+mod hostile;
 mod prompts;
 mod run;
 mod security;

@@ -7,14 +7,14 @@ use std::process::{Child, Command};
 use crate::engify::{Engify, read_until};
 
 /// A server that ends with the test.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     announced: String,
 }
 
 impl Server {
-    fn start(engify: &Engify) -> Self {
+    pub(crate) fn start(engify: &Engify) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut child = engify.start(&["serve", "--port", &port.to_string()]);
         drop(child.stdin.take());
@@ -22,7 +22,7 @@ impl Server {
         Self { child, port, announced }
     }
 
-    fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
         let mut reply = String::new();
