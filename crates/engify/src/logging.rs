@@ -292,7 +292,10 @@ mod tests {
     #[test]
     fn secrets_do_not_reach_the_log_whoever_logs_them() {
         let buffer = Arc::new(Buffer { state: Mutex::default(), changed: Condvar::new(), as_json: true });
-        let layer = tracing_subscriber::fmt::layer().with_writer(Lines(Arc::clone(&buffer))).json().flatten_event(true);
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(Lines(Arc::clone(&buffer)))
+            .with_ansi(false)
+            .event_format(json::Json);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let key = "sk-0123456789abcdefghijklmn";
             tracing::info!(user.mail = "ana@example.com", url = "mongodb://root:hunter22@db/x", "a\nkey {key}");

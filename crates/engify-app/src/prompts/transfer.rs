@@ -221,7 +221,7 @@ impl<'a> Import<'a> {
             self.report.unchanged += 1;
             return Ok(None);
         }
-        if !may_edit(ctx, &old) && !matches!(ctx.actor, crate::Actor::System(_)) {
+        if !may_edit(ctx, &old) && !matches!(ctx.actor, Actor::System(_)) {
             self.report.refuse(
                 file,
                 record.line,
