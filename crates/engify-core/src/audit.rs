@@ -113,7 +113,7 @@ words! {
         EncryptionKeyRotated = "encryption_key_rotated",
         /// A caller was refused for lack of a permission or a scope.
         AccessRefused = "access_refused",
-        /// A request came with an API key that opens nothing.
+        /// A request came with an API key that opens nothing, or from an address that the key's owner does not allow.
         ApiKeyRefused = "api_key_refused",
         /// A run was shared inside an organization, or taken back.
         RunShared = "run_shared",
@@ -127,8 +127,6 @@ words! {
         MessageRead = "message_read",
         /// An administrator had a message sent again.
         MessageRetried = "message_retried",
-        /// An API key came from an address that its owner does not allow.
-        ApiKeyRefused = "api_key_refused",
     }
 }
 
