@@ -2,11 +2,11 @@
 
 use engify_core::account::{Device, Milestone, Session, User};
 use engify_core::api_key::{ApiKey, KeyUsage};
+use engify_core::audit::{AuditBlock, AuditEntry};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::link::Link;
 use engify_core::message::Message;
 use engify_core::organization::{Invitation, OpenDomain, Organization};
-use engify_core::audit::{AuditBlock, AuditEntry};
 use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
 use engify_core::provider_key::ProviderKey;
 use engify_core::run::Run;

@@ -275,7 +275,9 @@ pub fn audit_blocks(from: u64) -> Query<AuditBlock> {
 
 /// The newest block of the audit log's chain.
 pub fn audit_head() -> Query<AuditBlock> {
-    Query::new("audit_head", Scope::Everything("the chain is the installation's")).sorted("_id", Descending).limit(1)
+    Query::new("audit_head", Scope::Everything("the chain is the installation's"))
+        .sorted("_id", Descending)
+        .limit(1)
 }
 
 /// People in scope, newest first: administration.

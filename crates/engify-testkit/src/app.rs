@@ -1,7 +1,9 @@
 //! A whole application for one test: embedded database in a folder of its own, a clock that the test moves, and an AI
 //! provider that says what the test wants.
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use engify_app::{App, Ctx, Parts, messages, setup};
@@ -25,11 +27,14 @@ pub struct TestApp {
     /// The token of the set-up link.
     pub setup_token: Secret<String>,
     store: Store,
+    read: Mutex<HashSet<String>>,
     folder: TempDir,
 }
 
 /// A message as its receiver finds it.
 pub struct Mail {
+    /// Its id.
+    pub id: String,
     /// An address or a phone number.
     pub to: String,
     /// What it is about.
@@ -103,18 +108,26 @@ impl TestApp {
         for message in kept.items {
             let opened = messages::open(&system, message.id.as_str()).await.expect("a message");
             let content = opened.content.expect("what is kept can be read");
-            mails.push(Mail { to: message.to.as_str().to_owned(), kind: message.kind, content });
+            mails.push(Mail {
+                id: message.id.to_string(),
+                to: message.to.as_str().to_owned(),
+                kind: message.kind,
+                content,
+            });
         }
         mails
     }
 
-    /// The newest message of this kind to this address or phone.
+    /// A message of this kind to this address or phone that was not asked for before; where all were, any of them.
     pub async fn mail(&self, to: &str, kind: MessageKind) -> Mail {
-        let mails = self.mailbox().await;
-        mails
-            .into_iter()
-            .find(|mail| mail.to == to && mail.kind == kind)
-            .expect("a message of this kind to them")
+        let mut mails = self.mailbox().await;
+        mails.retain(|mail| mail.to == to && mail.kind == kind);
+        // The clock stands still, so that the time of writing does not tell which is newer.
+        let mut read = self.read.lock().expect("a list that no test broke");
+        mails.sort_by_key(|mail| read.contains(&mail.id));
+        let mail = mails.into_iter().next().expect("a message of this kind to them");
+        read.insert(mail.id.clone());
+        mail
     }
 
     /// Where its data are.

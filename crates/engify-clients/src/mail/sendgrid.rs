@@ -69,7 +69,8 @@ impl SendGrid {
     /// The tracking that SendGrid adds to mails is switched off: nobody is watched opening a letter of ours.
     fn body(&self, mail: &Mail) -> Value {
         json!({
-            "personalizations": [{ "to": [{ "email": mail.to.as_str() }], "custom_args": { MESSAGE: mail.id } }],
+            "personalizations": [{ "to": [{ "email": mail.to.as_str() }] }],
+            "custom_args": { MESSAGE: mail.id },
             "from": self.from,
             "subject": mail.subject,
             "content": [

@@ -35,7 +35,9 @@ pub(crate) fn mail(to: &str) -> Mail {
         to: Email::parse(to).unwrap(),
         subject: "Grüße: confirm your address".to_owned(),
         text: Secret::new("Press https://engify.example.com/verify-email?token=abc".to_owned()),
-        html: Secret::new("<p>Press <a href=\"https://engify.example.com/verify-email?token=abc\">here</a>".to_owned()),
+        html: Secret::new(
+            "<p>Press <a href=\"https://engify.example.com/verify-email?token=abc\">here</a>".to_owned(),
+        ),
         at: "2026-11-22T18:04:05.000Z".parse::<Time>().unwrap(),
     }
 }
@@ -60,11 +62,23 @@ fn answer(seen: &Seen) -> Response {
     let to = body["personalizations"][0]["to"][0]["email"].as_str().unwrap_or_default();
     let filled = |list: &Value| list.as_array().is_some_and(|list| !list.is_empty());
     match () {
-        () if !filled(&body["personalizations"]) => refused(400, "The personalizations field is required and must have at least one personalization.", Some("personalizations")),
-        () if !to.contains('@') => refused(400, "Does not contain a valid address.", Some("personalizations.0.to.0.email")),
-        () if body["from"]["email"] != "ops@example.com" => refused(403, "The from address does not match a verified Sender Identity.", Some("from")),
+        () if !filled(&body["personalizations"]) => refused(
+            400,
+            "The personalizations field is required and must have at least one personalization.",
+            Some("personalizations"),
+        ),
+        () if !to.contains('@') => {
+            refused(400, "Does not contain a valid address.", Some("personalizations.0.to.0.email"))
+        }
+        () if body["from"]["email"] != "ops@example.com" => {
+            refused(403, "The from address does not match a verified Sender Identity.", Some("from"))
+        }
         () if !body["subject"].is_string() => refused(400, "The subject is required.", Some("subject")),
-        () if !filled(&body["content"]) => refused(400, "Unless a valid template_id is provided, the content parameter is required.", Some("content")),
+        () if !filled(&body["content"]) => refused(
+            400,
+            "Unless a valid template_id is provided, the content parameter is required.",
+            Some("content"),
+        ),
         () => {
             let mut taken = text(202, "text/plain", "");
             taken.headers_mut().insert("x-message-id", "14c5d75ce93.dfd.64b469".parse().unwrap());
@@ -81,7 +95,8 @@ async fn a_mail_is_one_request_with_both_forms_and_without_tracking() {
     let seen = double.only();
     assert_eq!(seen.body["personalizations"][0]["to"], json!([{ "email": "ana@example.com" }]));
     assert_eq!(seen.body["from"], json!({ "email": "ops@example.com", "name": "Engify" }));
-    let kinds: Vec<_> = seen.body["content"].as_array().unwrap().iter().map(|part| part["type"].clone()).collect();
+    let kinds: Vec<_> =
+        seen.body["content"].as_array().unwrap().iter().map(|part| part["type"].clone()).collect();
     assert_eq!(kinds, ["text/plain", "text/html"], "in this order, or SendGrid refuses it");
     for tracking in ["click_tracking", "open_tracking", "subscription_tracking"] {
         assert_eq!(seen.body["tracking_settings"][tracking]["enable"], false, "{tracking}");
@@ -90,12 +105,28 @@ async fn a_mail_is_one_request_with_both_forms_and_without_tracking() {
 
 #[tokio::test]
 async fn every_refusal_of_sendgrid_has_its_kind_and_a_remedy() {
-    let said = |message: &str, field: Option<&str>| json!({ "errors": [{ "message": message, "field": field }] });
+    let said =
+        |message: &str, field: Option<&str>| json!({ "errors": [{ "message": message, "field": field }] });
     let cases = [
-        (401, said("The provided authorization grant is invalid, expired, or revoked", None), "bad_key", "SENDGRID_API_KEY"),
+        (
+            401,
+            said("The provided authorization grant is invalid, expired, or revoked", None),
+            "bad_key",
+            "SENDGRID_API_KEY",
+        ),
         (401, said("Maximum credits exceeded", None), "rate_limited", "plan"),
-        (403, said("The from address does not match a verified Sender Identity", Some("from")), "refused_sender", "Sender Authentication"),
-        (400, said("Does not contain a valid address.", Some("personalizations.0.to.0.email")), "refused_address", "receiver"),
+        (
+            403,
+            said("The from address does not match a verified Sender Identity", Some("from")),
+            "refused_sender",
+            "Sender Authentication",
+        ),
+        (
+            400,
+            said("Does not contain a valid address.", Some("personalizations.0.to.0.email")),
+            "refused_address",
+            "receiver",
+        ),
         (400, said("Bad Request", None), "rejected", "400"),
         (413, json!({}), "rejected", "413"),
         (429, said("too many requests", None), "rate_limited", "right now"),
@@ -115,7 +146,8 @@ async fn every_refusal_of_sendgrid_has_its_kind_and_a_remedy() {
 #[tokio::test]
 async fn waits_are_read_and_foreign_text_is_cleaned() {
     let double = Double::start(|_, _| {
-        let mut busy = reply(429, &json!({ "errors": [{ "message": format!("slow \u{1b}[31m down, {KEY}") }] }));
+        let mut busy =
+            reply(429, &json!({ "errors": [{ "message": format!("slow \u{1b}[31m down, {KEY}") }] }));
         busy.headers_mut().insert("retry-after", "7".parse().unwrap());
         busy
     })

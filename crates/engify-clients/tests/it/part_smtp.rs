@@ -13,7 +13,7 @@ use crate::parts::part;
 
 /// Takes mail with the login ana:secret, and answers some receivers as their names say.
 const SERVER: &str = r#"
-import asyncio, email, json, sys
+import email, json, socket, sys
 from email import policy
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, SMTP
@@ -37,10 +37,12 @@ class Handler:
 def login(server, session, envelope, mechanism, data):
     return AuthResult(success=(data.login, data.password) == (b"ana", b"s/cret"))
 
-controller = Controller(Handler(), hostname="127.0.0.1", port=0, authenticator=login,
+with socket.create_server(("127.0.0.1", 0)) as free:
+    port = free.getsockname()[1]
+controller = Controller(Handler(), hostname="127.0.0.1", port=port, authenticator=login,
     auth_required=True, auth_require_tls=False, enable_SMTPUTF8=False)
 controller.start()
-print(controller.server.sockets[0].getsockname()[1], flush=True)
+print(port, flush=True)
 sys.stdin.read()
 controller.stop()
 "#;
@@ -68,7 +70,11 @@ impl Smtp {
 
     fn mailer(&self, login: &str) -> Mailer {
         let url = format!("smtp://{login}@127.0.0.1:{}", self.port);
-        let from = [("SMTP_URL", url.as_str()), ("SENDGRID_FROM_EMAIL", "ops@example.com"), ("SENDGRID_FROM_NAME", "Engify, Inc.")];
+        let from = [
+            ("SMTP_URL", url.as_str()),
+            ("SENDGRID_FROM_EMAIL", "ops@example.com"),
+            ("SENDGRID_FROM_NAME", "Engify, Inc."),
+        ];
         Mailer::new(&settings(&from)).unwrap()
     }
 
@@ -97,7 +103,10 @@ async fn a_mail_arrives_with_both_forms_and_its_headers() {
     assert_eq!(taken["auto"], "auto-generated");
     assert_eq!(taken["date"], "Sun, 22 Nov 2026 18:04:05 +0000");
     for form in ["plain", "html"] {
-        assert!(taken[form].as_str().unwrap().contains("https://engify.example.com/verify-email?token=abc"), "{taken}");
+        assert!(
+            taken[form].as_str().unwrap().contains("https://engify.example.com/verify-email?token=abc"),
+            "{taken}"
+        );
     }
 }
 
@@ -124,7 +133,11 @@ async fn a_login_is_never_sent_to_a_server_without_tls() {
     // As an address elsewhere would: with a login, STARTTLS is a must, and this server offers none.
     let url = format!("smtp://{LOGIN}@127.0.0.1:{}?tls=required", server.port);
     assert!(engify_core::settings::load(|name| (name == "SMTP_URL").then(|| url.clone())).is_ok());
-    let failure = Mailer::new(&settings(&[("SMTP_URL", &url)])).unwrap().send(&mail("ana@example.com")).await.unwrap_err();
+    let failure = Mailer::new(&settings(&[("SMTP_URL", &url)]))
+        .unwrap()
+        .send(&mail("ana@example.com"))
+        .await
+        .unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadKey, "{failure}");
 }
 

@@ -21,6 +21,8 @@ const NODE_24: &str = if cfg!(target_arch = "aarch64") {
 };
 const ACCOUNT: &str = "AC00000000000000000000000000000000";
 const TOKEN: &str = "twilio_test_auth_token";
+/// The one number that the emulator's account owns.
+const NUMBER: &str = "+15551234567";
 const SERVICE: &str = "VA00000000000000000000000000000000";
 
 struct Emulator {
@@ -55,7 +57,7 @@ impl Emulator {
         let given = [
             ("TWILIO_ACCOUNT_SID", ACCOUNT),
             ("TWILIO_AUTH_TOKEN", TOKEN),
-            ("TWILIO_PHONE_NUMBER", "+15005550006"),
+            ("TWILIO_PHONE_NUMBER", NUMBER),
             ("TWILIO_VERIFY_SERVICE_SID", SERVICE),
             ("TWILIO_BASE_URL", &self.address),
         ];
@@ -71,7 +73,12 @@ impl Emulator {
     /// Asks the emulator itself.
     async fn ask(&self, path: &str) -> Value {
         let client = engify_clients::http::client(engify_clients::http::ClientOptions::default()).unwrap();
-        let answer = client.get(format!("{}{path}", self.address)).basic_auth(ACCOUNT, Some(TOKEN)).send().await.unwrap();
+        let answer = client
+            .get(format!("{}{path}", self.address))
+            .basic_auth(ACCOUNT, Some(TOKEN))
+            .send()
+            .await
+            .unwrap();
         answer.json().await.unwrap()
     }
 
@@ -95,7 +102,11 @@ async fn twilio_makes_sends_and_checks_a_code() {
     let code = emulator.code(to.as_str()).await;
     let wrong = if code == "000000" { "000001" } else { "000000" };
     assert_eq!(texter.check(&to, wrong).await.unwrap(), Checked::Wrong);
-    assert_eq!(texter.check(&to, "12345").await.unwrap(), Checked::Wrong, "nobody is asked about five digits");
+    assert_eq!(
+        texter.check(&to, "12345").await.unwrap(),
+        Checked::Wrong,
+        "nobody is asked about five digits"
+    );
     assert_eq!(texter.check(&to, &code).await.unwrap(), Checked::Right);
     assert_eq!(texter.check(&phone("+15005550010"), &code).await.unwrap(), Checked::Nothing);
 }
@@ -103,10 +114,14 @@ async fn twilio_makes_sends_and_checks_a_code() {
 #[tokio::test]
 async fn twilio_takes_a_plain_text() {
     let emulator = Emulator::start().await;
-    let handed = emulator.texter(&[]).send(&phone("+15005550009"), &Secret::new("Hello".to_owned())).await.unwrap();
+    let handed =
+        emulator.texter(&[]).send(&phone("+15005550009"), &Secret::new("Hello".to_owned())).await.unwrap();
     let Handed::Over(Some(sid)) = handed else { panic!("Twilio names a text: {handed:?}") };
     let kept = emulator.ask(&format!("/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}.json")).await;
-    assert_eq!((&kept["body"], &kept["to"], &kept["from"]), (&"Hello".into(), &"+15005550009".into(), &"+15005550006".into()));
+    assert_eq!(
+        (&kept["body"], &kept["to"], &kept["from"]),
+        (&"Hello".into(), &"+15005550009".into(), &NUMBER.into())
+    );
 }
 
 #[tokio::test]

@@ -2,10 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engify_core::account::{Milestone, Session, User};
+use engify_core::account::{Device, Milestone, Session, User};
 use engify_core::api_key::{ApiKey, KeyLimits, KeyUsage};
 use engify_core::audit::{Action, AuditEntry, Outcome, Target};
-use engify_core::ids::{ApiKeyId, AuditId, InvitationId, OrganizationId, PromptId, RunId, UserId, VersionId};
+use engify_core::ids::{
+    ApiKeyId, AuditId, InvitationId, MessageId, OrganizationId, PromptId, RunId, UserId, VersionId,
+};
+use engify_core::link::{Link, Purpose};
+use engify_core::message::{Channel, Message, MessageFailure, MessageKind, MessageState, Receiver};
 use engify_core::organization::{Domain, Invitation, OpenDomain, Organization, OrganizationSettings};
 use engify_core::permission::Role;
 use engify_core::prompt::{Draft, Favorite, Prompt, PromptVersion, Rating, Source};
@@ -244,4 +248,44 @@ pub(crate) fn audit_entry(user: &UserId) -> AuditEntry {
         details: serde_json::json!({"nested": {"deep": [1, 2.5, null, true]}}),
         created_at: noon(),
     }
+}
+
+pub(crate) fn message(user: &UserId) -> Message {
+    Message {
+        id: MessageId::make(&ids()),
+        channel: Channel::Mail,
+        kind: MessageKind::ResetPassword,
+        to: Receiver::new("ana@example.com"),
+        user_id: Some(user.clone()),
+        content: Some(Sealed {
+            key_id: "01234567".to_owned(),
+            nonce: "00".to_owned(),
+            text: "00".to_owned(),
+        }),
+        state: MessageState::Queued,
+        attempts: 1,
+        next_try_at: Some(noon()),
+        useful_until_at: Some(noon()),
+        failure: Some(MessageFailure { kind: "away".to_owned(), message: "It is away.".to_owned() }),
+        reference: None,
+        created_at: noon(),
+        sent_at: None,
+        expires_at: noon(),
+    }
+}
+
+pub(crate) fn link(user: &UserId) -> Link {
+    Link {
+        id: format!("link-{}", next()),
+        purpose: Purpose::ResetPassword,
+        user_id: user.clone(),
+        email: Email::parse("ana@example.com").expect("an address"),
+        created_at: noon(),
+        expires_at: noon(),
+        used_at: None,
+    }
+}
+
+pub(crate) fn device(user: &UserId) -> Device {
+    Device { id: format!("device-{}", next()), user_id: user.clone(), created_at: noon() }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use engify_core::message::MessageKind;
+use engify_core::message::{Message, MessageKind, MessageState};
 use engify_testkit::TestApp;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -103,30 +103,47 @@ async fn a_server_that_is_away_fails_no_request_and_is_tried_again_later() {
     assert_eq!(admin.get("/api/health").await.with(200)["services"]["sendgrid"], "operational");
 }
 
+/// The one message of this kind as the program itself sees it: no session lasts as long as these tests wait.
+async fn the(test: &TestApp, kind: MessageKind) -> Message {
+    engify_app::messages::settle(&test.app).await.unwrap();
+    let system = engify_app::Ctx::system(&test.app, "test");
+    let all = engify_app::messages::list(&system, None, 100, None).await.unwrap().items;
+    all.into_iter().find(|message| message.kind == kind).unwrap()
+}
+
+/// Waits until it is given up; how often it was tried, and why it failed last.
+async fn given_up(test: &TestApp, kind: MessageKind) -> (u32, String) {
+    for _ in 0..20 {
+        let message = the(test, kind).await;
+        if message.state == MessageState::Failed {
+            return (message.attempts, message.failure.unwrap().kind);
+        }
+        test.clock.advance(Duration::from_secs(12 * 3600));
+    }
+    panic!("nobody gives it up");
+}
+
 #[tokio::test]
-async fn a_letter_is_given_up_with_the_remedy_and_sent_again_by_hand() {
+async fn a_letter_is_given_up_after_nine_tries_or_when_its_link_has_expired() {
     let double = Double::start(401).await;
     let test = with(&double).await;
-    let admin = Client::of(&test).admin(&test).await;
-    let ana = admin.signed_up("ana").await;
-    let body = json!({ "currentPassword": "violet tractor hums at noon", "email": "ana@new.example" });
-    ana.post("/api/auth/change-email", &body).await.with(200);
-    let mut last = settled(&test, &admin).await;
-    for hours in 0..20 {
-        if last["state"] == "failed" {
-            break;
-        }
-        test.clock.advance(Duration::from_secs(3600 * (hours + 1)));
-        last = settled(&test, &admin).await;
-    }
+    let ana = Client::of(&test).signed_up("ana").await;
     assert_eq!(
-        (&last["state"], &last["failure"]["kind"]),
-        (&json!("failed"), &json!("expired")),
-        "a link of yesterday helps nobody"
+        given_up(&test, MessageKind::VerifyAddress).await,
+        (3, "expired".to_owned()),
+        "a link of the day before helps nobody"
     );
-    let id = last["id"].as_str().unwrap().to_owned();
-    let refused = admin.post(&format!("/api/admin/messages/{id}/retry"), &json!({})).await;
-    assert_eq!(refused.refused(409), "not_sendable");
+
+    let ana = ana.signed_in("ana@example.com").await;
+    let body = "current=violet+tractor+hums+at+noon&password=seven+quiet+lamps+at+dusk";
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let changed = ana.send(Method::POST, "/settings/password", &form, Body::from(body)).await;
+    assert_eq!(changed.status, 303, "{}", changed.text);
+    assert_eq!(given_up(&test, MessageKind::PasswordChanged).await, (9, "bad_key".to_owned()));
+    let admin = Client::of(&test).admin(&test).await;
+    let id = the(&test, MessageKind::PasswordChanged).await.id;
+    let page = admin.get(&format!("/opshub/messages/{id}")).await;
+    assert!(page.text.contains("SENDGRID_API_KEY"), "it says what to do: {}", page.text);
 }
 
 #[tokio::test]

@@ -30,6 +30,9 @@ pub(crate) async fn every_entity_comes_back_as_it_was(database: Database) {
     check(&store, &builders::audit_entry(&user.id)).await;
     check(&store, &builders::provider_key(builders::private(&user.id), "openai")).await;
     check(&store, &builders::key_usage(&user.id)).await;
+    check(&store, &builders::message(&user.id)).await;
+    check(&store, &builders::link(&user.id)).await;
+    check(&store, &builders::device(&user.id)).await;
     let stats = store.stats().await.expect("stats");
     assert!(stats.iter().all(|stats| stats.documents == 1 && stats.bytes > 0), "{stats:?}");
 }
