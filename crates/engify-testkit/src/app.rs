@@ -90,7 +90,7 @@ impl TestApp {
         let app = App::start(parts).expect("an application");
         let prepared = setup::prepare(&app).await.expect("a prepared installation");
         let setup_token = prepared.setup_token.expect("a new installation has no super admin");
-        Self { app, clock, provider, setup_token, store, folder }
+        Self { app, clock, provider, setup_token, store, read: Mutex::default(), folder }
     }
 
     /// The documents beneath the application, for what no use case does: to damage, copy or look at them.
