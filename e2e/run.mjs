@@ -3,6 +3,7 @@ import { Checks, expect } from "./lib/checks.mjs";
 import * as job from "./lib/job.mjs";
 import { allPages } from "./lib/pages.mjs";
 import { People, signIn, signUp, stranger } from "./lib/people.mjs";
+import * as team from "./lib/team.mjs";
 import { AxeBuilder, base, launch } from "./lib/world.mjs";
 
 const SEARCH = "code review";
@@ -46,6 +47,32 @@ checks.add("sign-in, and a wrong password is told so", async (open) => {
   await signIn(page, person);
   expect((await (await page.request.get("/api/auth/session")).json()).user.email === person.email, "not signed in");
 });
+
+for (const javaScript of [true, false]) {
+  const how = javaScript ? "with JavaScript" : "without JavaScript";
+  checks.add(`an organization run by its admin alone ${how}`, async (open) => {
+    const { page: outbox } = await open({ state: await people.state("admin") });
+    const { page: admin } = await open({ javaScript });
+    const { page: member } = await open({ javaScript });
+    const [owner, friend] = [stranger(), stranger()];
+    await signUp(admin, owner);
+    await team.makeOrganization(admin, `Team of ${owner.email}`);
+    await team.invite(admin, friend.email, "org_member");
+    await team.joinAsNew(member, await team.linkTo(outbox, friend.email), friend);
+    const path = await team.sharePrompt(admin, `Team prompt ${owner.email}`);
+    const seen = async () => (await member.goto(path)).status();
+    expect((await seen()) === 200, "a member does not see what is shared");
+    await member.goto("/prompts?visibility=organization");
+    expect((await member.locator("a.hit").count()) === 1, "the library's filter does not show exactly what is shared");
+    await team.changeRole(admin, friend.email, "org_manager");
+    expect((await seen()) === 404, "a changed role did not end the session");
+    await signIn(member, friend);
+    expect((await member.goto(`${path}/edit`)).status() === 200, "a manager may not change what is shared");
+    await team.remove(admin, friend.email);
+    await signIn(member, friend);
+    expect((await seen()) === 404, "who was removed still sees what is shared");
+  });
+}
 
 checks.add("search with the keyboard alone", async (open) => {
   const { page } = await open();

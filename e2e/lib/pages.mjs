@@ -21,6 +21,7 @@ const FIXED = [
   { name: "history", path: "/history", who: "user" },
   { name: "settings-profile", path: "/settings/profile", who: "user" },
   { name: "settings-security", path: "/settings/security", who: "user" },
+  { name: "settings-organization", path: "/settings/organization", who: "user" },
   { name: "settings-keys", path: "/settings/keys", who: "user" },
   { name: "settings-providers", path: "/settings/providers", who: "user" },
   { name: "new-prompt", path: "/prompts/new", who: "admin" },
@@ -28,6 +29,12 @@ const FIXED = [
   { name: "opshub-audit", path: "/opshub/audit", who: "admin" },
   { name: "opshub-providers", path: "/opshub/providers", who: "admin" },
   { name: "opshub-users", path: "/opshub/users", who: "admin" },
+  { name: "opshub-new-user", path: "/opshub/users/new", who: "admin" },
+  { name: "opshub-organizations", path: "/opshub/organizations", who: "admin" },
+  { name: "members", path: "/settings/organization", who: "owner" },
+  { name: "organization-invitations", path: "/settings/organization/invitations", who: "owner" },
+  { name: "organization-settings", path: "/settings/organization/settings", who: "owner" },
+  { name: "own-users", path: "/opshub/users", who: "owner" },
   { name: "opshub-messages", path: "/opshub/messages", who: "admin" },
 ];
 

@@ -1,4 +1,5 @@
 // Accounts: a user who signed up and the super admin of the set-up link, each made once and remembered by cookies.
+import { makeOrganization } from "./team.mjs";
 import { need, visitor } from "./world.mjs";
 
 const PASSWORD = "correct horse battery staple 7";
@@ -44,7 +45,13 @@ async function setUp(page) {
   ]);
 }
 
-/** The cookies of someone: `nobody`, `user` or `admin`. */
+/** Someone who makes an organization. */
+async function found(page) {
+  await signUp(page, stranger());
+  await makeOrganization(page, "The Example Company");
+}
+
+/** The cookies of someone: `nobody`, `user`, `owner` (of an organization) or `admin`. */
 export class People {
   #browser;
   #states = new Map();
@@ -62,7 +69,8 @@ export class People {
   async #make(who) {
     const { context, page } = await visitor(this.#browser);
     try {
-      await (who === "admin" ? setUp(page) : signUp(page, stranger()));
+      const ways = { admin: setUp, owner: found, user: (page) => signUp(page, stranger()) };
+      await ways[who](page);
       return await context.storageState();
     } finally {
       await context.close();

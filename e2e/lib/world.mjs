@@ -35,10 +35,15 @@ export const browserFlags = [
   "--disable-sync",
 ];
 
-/** Someone with a window of their own, and a list of everything that went wrong in it. */
+let visitors = 0;
+
+/** Someone with a window and an address of their own, and a list of everything that went wrong in it. */
 export async function visitor(browser, { theme = "light", width = 1440, javaScript = true, state, grant = [] } = {}) {
+  visitors += 1;
   const context = await browser.newContext({
     baseURL: base,
+    // As the proxy in front would say it.
+    extraHTTPHeaders: { "x-forwarded-for": `198.51.${100 + Math.floor(visitors / 250)}.${1 + (visitors % 250)}` },
     colorScheme: theme,
     viewport: { width, height: width < 800 ? 844 : 900 },
     javaScriptEnabled: javaScript,

@@ -52,6 +52,8 @@ impl Server {
                 .env("PORT", port.to_string())
                 .env("NEXTAUTH_URL", &url)
                 .env("LOG_LEVEL", "warn")
+                // Every visitor of the browser tests comes from an address of their own: sign-ups are limited by it.
+                .env("ENGIFY_TRUSTED_PROXIES", "1")
                 .env("OPENAI_API_KEY", OPENAI_KEY)
                 .env("OPENAI_BASE_URL", format!("http://127.0.0.1:{providers_port}/v1"))
                 .env("ANTHROPIC_API_KEY", ANTHROPIC_KEY)

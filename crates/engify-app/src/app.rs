@@ -9,9 +9,9 @@ use engify_core::{Clock, Ids, Result, Secret};
 use engify_store::Store;
 
 use crate::ai::Providers;
-use crate::behind::Behind;
 use crate::audit::chain::ChainKeys;
 use crate::audit::sealer::Sealer;
+use crate::behind::Behind;
 use crate::cache::Caches;
 use crate::health::Vitals;
 use crate::keys::Tallies;

@@ -9,8 +9,8 @@ use engify_core::{Error, Result, Time};
 use engify_store::queries::{self, AuditFilter};
 use engify_store::{Cursor, Page};
 
-use crate::limits::Limit;
 use crate::Ctx;
+use crate::limits::Limit;
 
 pub(crate) mod chain;
 mod export;
@@ -47,7 +47,9 @@ impl Filter {
     /// The filter with its words read.
     fn read(&self) -> Result<AuditFilter> {
         let mut faults = engify_core::error::Faults::default();
-        let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+        let given = |text: &Option<String>| {
+            text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
         let (target_kind, target) = match given(&self.target) {
             Some(target) => match target.split_once(':') {
                 Some((kind, id)) => (Some(kind.to_owned()), Some(id.to_owned())),

@@ -146,7 +146,8 @@ pub async fn share(ctx: &Ctx, id: &str, shared: bool) -> Result<()> {
         .set("visibility", tenancy.visibility)?
         .set("organizationId", &tenancy.organization_id)?
         .set("audience", &tenancy.audience)?;
-    let details = changed(&json!({ "visibility": run.tenancy.visibility }), &json!({ "visibility": visibility }));
+    let details =
+        changed(&json!({ "visibility": run.tenancy.visibility }), &json!({ "visibility": visibility }));
     let audit = ctx.audit(Action::RunShared, Outcome::Success, Target::new("run", &run.id), details);
     ctx.app().store().write(Batch::new().patch::<Run>(patch).insert(&audit)?).await?;
     Ok(())

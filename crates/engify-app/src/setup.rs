@@ -12,10 +12,11 @@ use sha2::{Digest, Sha256};
 
 use crate::accounts::{self, SignUp, SignedIn};
 use crate::ctx::Ctx;
-use crate::{App, messages, prompts};
+use crate::{App, doors, messages, prompts};
 
 const FIRST_ADMIN: &str = "first_super_admin";
 const SEEDED: &str = "seed";
+const SEARCHABLE: &str = "names_searchable";
 
 /// What a first start did.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +51,18 @@ pub async fn prepare(app: &App) -> Result<Prepared> {
         }
     });
     Ok(prepared)
+}
+
+/// Writes every name once more, so that what the store derives from it is there also for people who were stored before
+/// it did, and makes the indexes that this needs.
+async fn make_names_searchable(app: &App) -> Result<()> {
+    let everything = || Scope::Everything("the installation prepares itself");
+    app.store().ensure_indexes().await?;
+    for user in doors::all(app, queries::users(everything(), None)).await? {
+        let patch = Patch::new(everything(), &user.id).when("name", &user.name)?.set("name", &user.name)?;
+        app.store().write(Batch::new().patch::<User>(patch.or_skip())).await?;
+    }
+    Ok(())
 }
 
 /// The set-up link's token while there is no super admin: derived from the secret, so that every replica and every

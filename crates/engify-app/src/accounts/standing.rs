@@ -26,6 +26,10 @@ pub(crate) async fn still_holds(ctx: &Ctx) -> bool {
         None => true,
     };
     let user = cache::user(app, &identity.user.id).await.ok().flatten();
-    let same = user.is_some_and(|user| user.disabled_at.is_none() && user.role == identity.user.role && user.organization_id == identity.user.organization_id);
+    let same = user.is_some_and(|user| {
+        user.disabled_at.is_none()
+            && user.role == identity.user.role
+            && user.organization_id == identity.user.organization_id
+    });
     by_session && by_key && same
 }

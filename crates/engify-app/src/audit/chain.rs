@@ -79,7 +79,13 @@ impl ChainKey {
     }
 
     /// The next block: these lines behind `head`.
-    pub(crate) fn block(&self, head: &Head, lines: Vec<SealedLine>, position: u64, sealed_at: Time) -> AuditBlock {
+    pub(crate) fn block(
+        &self,
+        head: &Head,
+        lines: Vec<SealedLine>,
+        position: u64,
+        sealed_at: Time,
+    ) -> AuditBlock {
         let number = head.number + 1;
         let count = lines.len() as u64;
         let mut block = AuditBlock {
@@ -114,7 +120,8 @@ impl ChainKey {
 
     /// The hash that a block ought to have.
     pub(crate) fn of_block(&self, block: &AuditBlock) -> String {
-        let AuditBlock { number, previous, position, count, total, lines_hash, sealed_at, key_id, .. } = block;
+        let AuditBlock { number, previous, position, count, total, lines_hash, sealed_at, key_id, .. } =
+            block;
         let text = format!(
             "block\n{number}\n{previous}\n{position}\n{count}\n{total}\n{lines_hash}\n{sealed_at}\n{key_id}\n"
         );

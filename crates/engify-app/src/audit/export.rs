@@ -68,7 +68,14 @@ pub async fn export(ctx: &Ctx, filter: &Filter, format: Format) -> Result<Export
     let line = ctx.audit(Action::AuditExported, Outcome::Success, Target::new("audit", "export"), details);
     ctx.app().store().write(Batch::new().insert(&line)?).await?;
     let header = matches!(format, Format::Csv).then(|| format!("{}\r\n", COLUMNS.join(",")));
-    Ok(Export { ctx: ctx.clone(), query, format, ready: header.into_iter().collect(), after: None, ended: false })
+    Ok(Export {
+        ctx: ctx.clone(),
+        query,
+        format,
+        ready: header.into_iter().collect(),
+        after: None,
+        ended: false,
+    })
 }
 
 impl Export {
@@ -110,12 +117,36 @@ fn json_line(entry: &AuditEntry, out: &mut String) -> Result<()> {
 }
 
 const COLUMNS: [&str; 13] = [
-    "createdAt", "action", "outcome", "userId", "organizationId", "keyId", "targetKind", "targetId", "address", "agent",
-    "requestId", "details", "id",
+    "createdAt",
+    "action",
+    "outcome",
+    "userId",
+    "organizationId",
+    "keyId",
+    "targetKind",
+    "targetId",
+    "address",
+    "agent",
+    "requestId",
+    "details",
+    "id",
 ];
 
 fn csv_line(entry: &AuditEntry, out: &mut String) {
-    let AuditEntry { id, user_id, organization_id, key_id, action, outcome, target, address, agent, request_id, details, created_at } = entry;
+    let AuditEntry {
+        id,
+        user_id,
+        organization_id,
+        key_id,
+        action,
+        outcome,
+        target,
+        address,
+        agent,
+        request_id,
+        details,
+        created_at,
+    } = entry;
     let text = |id: Option<&str>| id.unwrap_or_default().to_owned();
     let cells = [
         created_at.to_string(),

@@ -68,12 +68,15 @@ impl Rules {
     async fn read(ctx: &Ctx) -> Result<Self> {
         let now = ctx.now();
         // 0 days: for ever.
-        let from = |days: u64| (days > 0).then(|| now.minus(DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX))));
+        let from = |days: u64| {
+            (days > 0).then(|| now.minus(DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX))))
+        };
         let default = from(u64::from(ctx.app().settings().security.audit_retention_days));
         let mut organizations = HashMap::new();
         let mut after = None;
         loop {
-            let page = ctx.app().store().find_docs(&queries::organizations_all().limit(500).after(after)).await?;
+            let page =
+                ctx.app().store().find_docs(&queries::organizations_all().limit(500).after(after)).await?;
             for doc in &page.items {
                 let id = doc.get("_id").and_then(serde_json::Value::as_str).unwrap_or_default();
                 if let Some(days) = doc.get("auditRetentionDays").and_then(serde_json::Value::as_u64) {
@@ -107,7 +110,8 @@ impl Work<'_> {
         let app = self.ctx.app();
         // A block of another secret cannot be marked; its lines stay until that secret is here.
         let Some(key) = app.chain_keys().named(&block.key_id).cloned() else { return Ok(()) };
-        let ids: Vec<String> = block.lines.iter().filter(|line| !line.gone).map(|line| line.id.clone()).collect();
+        let ids: Vec<String> =
+            block.lines.iter().filter(|line| !line.gone).map(|line| line.id.clone()).collect();
         let entries: Vec<AuditEntry> = app.store().get_many(&EVERYTHING, &ids).await?;
         let old: Vec<AuditEntry> = entries.into_iter().filter(|entry| self.rules.is_old(entry)).collect();
         for some in old.chunks(TOGETHER) {
@@ -148,7 +152,8 @@ impl Work<'_> {
         for (organization, count) in self.gone {
             lines += count;
             let target = Target::new("audit", organization.as_ref().map_or("installation", |id| id.as_str()));
-            let mut entry = self.ctx.audit(Action::AuditPruned, Outcome::Success, target, json!({ "lines": count }));
+            let mut entry =
+                self.ctx.audit(Action::AuditPruned, Outcome::Success, target, json!({ "lines": count }));
             entry.organization_id = organization;
             batch = batch.insert(&entry)?;
         }

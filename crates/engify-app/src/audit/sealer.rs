@@ -41,7 +41,8 @@ impl Sealer {
         let (asks, asked) = mpsc::channel(8);
         // Subscribed before anything is read, so that nothing falls between the journal and the feed.
         let feed = store.changes();
-        let work = Work { store, key, clock, feed, head: None, seen: 0, waiting: VecDeque::new(), told: None };
+        let work =
+            Work { store, key, clock, feed, head: None, seen: 0, waiting: VecDeque::new(), told: None };
         tokio::spawn(work.run(asked));
         Self { asks }
     }
@@ -209,7 +210,8 @@ impl Work {
     /// Seals one block, or finds that another process was quicker.
     async fn seal(&mut self) -> Result<()> {
         let Some(head) = &self.head else { return Ok(()) };
-        let lines: Vec<SealedLine> = self.waiting.iter().take(BLOCK).map(|waiting| waiting.line.clone()).collect();
+        let lines: Vec<SealedLine> =
+            self.waiting.iter().take(BLOCK).map(|waiting| waiting.line.clone()).collect();
         // Up to here everything is sealed; of several lines in one place of the journal there are none.
         let Some(last) = self.waiting.get(lines.len().saturating_sub(1)) else { return Ok(()) };
         let block = self.key.block(head, lines, last.position, self.clock.now());

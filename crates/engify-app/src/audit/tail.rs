@@ -63,7 +63,8 @@ impl Tail {
                 // Lines were missed, the store is closed, or it is over: whoever comes back catches up.
                 Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) | Err(_) => return None,
             };
-            let fresh: Vec<AuditEntry> = changes.iter().filter_map(line).filter(|entry| self.shows(entry)).collect();
+            let fresh: Vec<AuditEntry> =
+                changes.iter().filter_map(line).filter(|entry| self.shows(entry)).collect();
             if fresh.is_empty() {
                 continue;
             }
@@ -76,7 +77,12 @@ impl Tail {
 
     async fn catch_up(&mut self, last: &AuditEntry) -> Result<()> {
         let since = AuditFilter { since: Some(last.created_at), ..self.filter.clone() };
-        let page = self.ctx.app().store().find(&queries::audit_entries(self.scope.clone(), &since).limit(MISSED)).await?;
+        let page = self
+            .ctx
+            .app()
+            .store()
+            .find(&queries::audit_entries(self.scope.clone(), &since).limit(MISSED))
+            .await?;
         let newer = page.items.into_iter().take_while(|entry| entry.id != last.id);
         newer.for_each(|entry| self.ready.push_front(entry));
         Ok(())

@@ -138,11 +138,26 @@ pub async fn verify(ctx: &Ctx, anchor: Option<&Anchor>, progress: impl FnMut(u64
     let app = ctx.app();
     let mut proof = Proof {
         keys: app.chain_keys(),
-        walk: Walk { store: app.store(), keys: app.chain_keys(), after: None, passed: String::new(), ended: false, lines: HashMap::new() },
+        walk: Walk {
+            store: app.store(),
+            keys: app.chain_keys(),
+            after: None,
+            passed: String::new(),
+            ended: false,
+            lines: HashMap::new(),
+        },
         anchor,
         head: Head::none(),
         newest: None,
-        verdict: Verdict { intact: true, blocks: 0, lines: 0, pruned: 0, unsealed: 0, head: None, broken: None },
+        verdict: Verdict {
+            intact: true,
+            blocks: 0,
+            lines: 0,
+            pruned: 0,
+            unsealed: 0,
+            head: None,
+            broken: None,
+        },
     };
     let broken = proof.blocks(progress).await?;
     let broken = match broken {
@@ -197,7 +212,10 @@ impl Proof<'_> {
             }
         }
         // An anchor behind the end: what was sealed then was cut off.
-        Ok(self.anchor.filter(|anchor| anchor.block > self.head.number).map(|anchor| Break::block(anchor.block, Wrong::Missing)))
+        Ok(self
+            .anchor
+            .filter(|anchor| anchor.block > self.head.number)
+            .map(|anchor| Break::block(anchor.block, Wrong::Missing)))
     }
 
     async fn block(&mut self, block: &AuditBlock) -> Result<Option<Break>> {

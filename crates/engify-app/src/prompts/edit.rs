@@ -53,12 +53,8 @@ pub async fn create(ctx: &Ctx, new: New) -> Result<Prompt> {
     prompt.featured = new.featured;
     for number in 2..100 {
         let version = version_of(ctx, &prompt, &note);
-        let audit = ctx.audit(
-            Action::PromptCreated,
-            Outcome::Success,
-            target(&prompt),
-            changed(&(), &told(&prompt)),
-        );
+        let audit =
+            ctx.audit(Action::PromptCreated, Outcome::Success, target(&prompt), changed(&(), &told(&prompt)));
         match ctx.app().store().write(Batch::new().insert(&prompt)?.insert(&version)?.insert(&audit)?).await {
             Ok(_) => {
                 ctx.app().caches().library_changed();

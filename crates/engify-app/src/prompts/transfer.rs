@@ -327,7 +327,10 @@ pub async fn export(ctx: &Ctx, format: Format) -> Result<Vec<(String, Vec<u8>)>>
     if !matches!(ctx.actor, Actor::Anonymous) {
         let details = json!({ "format": format!("{format:?}").to_lowercase(), "prompts": all.len() });
         let target = Target::new("prompt", "export");
-        ctx.app().recorder().note(ctx.audit(Action::PromptsExported, Outcome::Success, target, details)).await;
+        ctx.app()
+            .recorder()
+            .note(ctx.audit(Action::PromptsExported, Outcome::Success, target, details))
+            .await;
     }
     let name = match format {
         Format::Markdown => {
