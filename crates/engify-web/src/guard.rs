@@ -12,7 +12,7 @@ use axum::routing::MethodRouter;
 use engify_app::accounts::{self, Credential};
 use engify_app::keys;
 use engify_app::limits::Standing;
-use engify_app::{audit, Actor, Ctx, Origin};
+use engify_app::{Actor, Ctx, Origin, audit};
 use engify_core::permission::Permission;
 use engify_core::{Error, Kind, Result, Secret};
 use http::request::Parts;

@@ -39,7 +39,8 @@ pub(crate) fn headers(app: &App) -> HeaderMap {
 
 /// A reply to somebody who is signed in stays in no cache, on disk or behind the back button, unless it is the same for all.
 pub(crate) fn keep_private(headers: &mut HeaderMap) {
-    let shared = headers.get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"));
+    let shared =
+        headers.get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"));
     if !shared {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -55,7 +56,9 @@ pub(crate) fn writes(app: &App) -> CsrfLayer<Refusal> {
     let settings = app.settings();
     let mut layer = CsrfLayer::new().with_rejection_response(refused as Refusal);
     for url in [&settings.core.url, &settings.public.app_url] {
-        let Some(origin) = url::Url::parse(url).ok().map(|url| url.origin().ascii_serialization()) else { continue };
+        let Some(origin) = url::Url::parse(url).ok().map(|url| url.origin().ascii_serialization()) else {
+            continue;
+        };
         // An address without an origin (none is accepted by the settings) is trusted in nothing.
         layer = layer.clone().add_trusted_origin(&origin).unwrap_or(layer);
     }

@@ -298,7 +298,11 @@ mod tests {
             .event_format(json::Json);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let key = "sk-0123456789abcdefghijklmn";
-            tracing::info!(user.mail = "ana@example.com", url = "mongodb://root:hunter22@db/x", "a\nkey {key}");
+            tracing::info!(
+                user.mail = "ana@example.com",
+                url = "mongodb://root:hunter22@db/x",
+                "a\nkey {key}"
+            );
         });
         let written = String::from_utf8(buffer.state().waiting.clone()).unwrap();
         for secret in ["ana@example", "hunter22", "sk-0123"] {

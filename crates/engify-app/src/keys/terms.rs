@@ -1,25 +1,21 @@
 //! The terms of a key: where it may come from and how much it may be used. They are parsed when a key is made or read
 //! from the store, never while a request waits.
 
-use std::time::Duration;
-
 use engify_core::address::AddressRange;
-use engify_core::api_key::KeyLimits;
-use engify_core::audit::{Action, Outcome, Target};
+use engify_core::api_key::{ApiKey, KeyLimits};
+use engify_core::audit::{Action, Target};
 use engify_core::error::Faults;
 use engify_core::{Error, Kind, Result};
 use serde_json::json;
 
-use crate::Ctx;
 use crate::limits::{Limit, Standing};
+use crate::{Ctx, audit};
 
 /// The most entries of an allow-list.
 const ADDRESSES: usize = 50;
 /// The largest limits.
 const REQUESTS: u64 = 1_000_000;
 const TOKENS: u64 = 1_000_000_000;
-/// A key that keeps coming from a forbidden address is written into the audit log this often.
-const NOTED: Limit = Limit::new("key-address-noted", 1, 60);
 
 /// Reads an allow-list.
 pub(super) fn addresses(faults: &mut Faults, given: &[String]) -> Vec<AddressRange> {
@@ -82,13 +78,10 @@ pub fn tighter(one: Option<Standing>, other: Standing) -> Standing {
     one.filter(|one| one.remaining <= other.remaining).unwrap_or(other)
 }
 
-async fn refuse_address(ctx: &Ctx, key: &engify_core::api_key::ApiKey) -> Error {
+async fn refuse_address(ctx: &Ctx, key: &ApiKey) -> Error {
     let address = &ctx.origin.address;
-    if ctx.app().limiter().take(NOTED, &format!("{}@{address}", key.id), 1).is_ok() {
-        let details = json!({ "why": "address_not_allowed", "prefix": key.prefix });
-        let target = Target::new("api_key", &key.id);
-        ctx.app().recorder().note(ctx.audit(Action::ApiKeyRefused, Outcome::Refused, target, details)).await;
-    }
+    let details = json!({ "why": "address_not_allowed", "prefix": key.prefix });
+    audit::note_refusal(ctx, Action::ApiKeyRefused, Target::new("api_key", &key.id), details).await;
     let message = format!(
         "The API key {}… may not be used from {address}. Its owner can add the address under Settings, API keys.",
         key.prefix
@@ -97,7 +90,6 @@ async fn refuse_address(ctx: &Ctx, key: &engify_core::api_key::ApiKey) -> Error 
 }
 
 /// The key's own limit on tokens, if it has one.
-pub(crate) fn tokens_a_day(key: &engify_core::api_key::ApiKey) -> Option<Limit> {
-    let day = Duration::from_secs(24 * 3600).as_secs();
-    key.limits.tokens_per_day.map(|max| Limit::new("key-tokens-day", max, day))
+pub(crate) fn tokens_a_day(key: &ApiKey) -> Option<Limit> {
+    key.limits.tokens_per_day.map(|max| Limit::new("key-tokens-day", max, 24 * 3600))
 }

@@ -32,7 +32,10 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/api/admin/audit", reads(), entries)
             .named("Administration", "The audit log, newest first")
             .query::<AuditQuery>()
-            .gives::<List<AuditView>>(StatusCode::OK, "lines of the log: the installation's, or the organization's"),
+            .gives::<List<AuditView>>(
+                StatusCode::OK,
+                "lines of the log: the installation's, or the organization's",
+            ),
         Route::get("/api/admin/audit/export", reads(), export)
             .named("Administration", "The audit log as a file")
             .query::<ExportQuery>()
@@ -45,9 +48,13 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/api/admin/audit/chain", reads(), chain)
             .named("Administration", "Where the audit log's chain ends")
             .gives::<ChainView>(StatusCode::OK, "the newest block"),
-        Route::post("/api/admin/audit/verify", Policy::needs(Permission::SystemRead).limit(VERIFY).deadline(120), verify)
-            .named("Administration", "Prove the audit log's chain")
-            .gives::<Verdict>(StatusCode::OK, "whether it holds, and where it breaks first"),
+        Route::post(
+            "/api/admin/audit/verify",
+            Policy::needs(Permission::SystemRead).limit(VERIFY).deadline(120),
+            verify,
+        )
+        .named("Administration", "Prove the audit log's chain")
+        .gives::<Verdict>(StatusCode::OK, "whether it holds, and where it breaks first"),
         Route::get("/api/admin/audit/{id}", reads(), one)
             .named("Administration", "One line of the audit log")
             .gives::<AuditView>(StatusCode::OK, "the line"),
@@ -115,7 +122,8 @@ struct ExportQuery {
 
 async fn export(caller: Caller, Query(query): Query<ExportQuery>) -> Reply {
     let ExportQuery { format, user, action, outcome, target, address, since, until } = query;
-    let format = Format::parse(format.as_deref().unwrap_or("jsonl")).map_err(|issue| Error::field("format", issue))?;
+    let format =
+        Format::parse(format.as_deref().unwrap_or("jsonl")).map_err(|issue| Error::field("format", issue))?;
     let filter = Filter { user, action, outcome, target, address, since, until };
     let file = audit::export(&caller.0, &filter, format).await?;
     Ok(sent(file, format))
@@ -181,7 +189,9 @@ where
     let events = futures_util::StreamExt::chain(begun, events);
     let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
     // Proxies that buffer by default are told not to.
-    response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 

@@ -164,7 +164,9 @@ fn details(details: &Value) -> Markup {
     let mut fields: Vec<&String> = before.into_iter().chain(after).flat_map(|fields| fields.keys()).collect();
     fields.sort_unstable();
     fields.dedup();
-    let cell = |side: Option<&serde_json::Map<String, Value>>, field: &str| match side.and_then(|side| side.get(field)) {
+    let cell = |side: Option<&serde_json::Map<String, Value>>, field: &str| match side
+        .and_then(|side| side.get(field))
+    {
         Some(value) => html! { span.mono { (plain(value)) } },
         None => html! { span.faint { "–" } },
     };

@@ -32,7 +32,12 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/opshub/audit", reads(), log).page(),
         Route::get("/opshub/audit/live", reads(), live).page(),
         Route::get("/opshub/audit/export", reads(), export).page(),
-        Route::post("/opshub/audit/verify", Policy::needs(Permission::SystemRead).limit(VERIFY).deadline(120), verify).page(),
+        Route::post(
+            "/opshub/audit/verify",
+            Policy::needs(Permission::SystemRead).limit(VERIFY).deadline(120),
+            verify,
+        )
+        .page(),
         Route::get("/opshub/audit/{id}", reads(), line).page(),
     ]
 }

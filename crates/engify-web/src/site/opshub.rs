@@ -15,9 +15,7 @@ use crate::route::Route;
 use crate::ui::{Tone, figures};
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
-        Route::get("/opshub", Policy::needs(Permission::SystemRead), overview).page(),
-    ]
+    vec![Route::get("/opshub", Policy::needs(Permission::SystemRead), overview).page()]
 }
 
 async fn overview(visit: Visit) -> Reply {

@@ -19,7 +19,10 @@ impl Scene {
         let test = TestApp::start().await;
         let admin = Client::of(&test).admin(&test).await;
         for name in ["one", "two", "three"] {
-            admin.post("/api/prompts", &json!({ "title": format!("Prompt {name}"), "content": "x" })).await.with(201);
+            admin
+                .post("/api/prompts", &json!({ "title": format!("Prompt {name}"), "content": "x" }))
+                .await
+                .with(201);
             admin.get("/api/admin/audit").await.with(200);
             audit::settle(&Ctx::system(&test.app, "test")).await.unwrap();
         }
@@ -69,8 +72,11 @@ async fn an_untouched_log_is_proven_and_says_where_it_ends() {
 async fn a_changed_line_is_named() {
     let scene = Scene::start().await;
     let id = scene.first(LAST);
-    let broken =
-        scene.broken(&format!("UPDATE audit_logs SET doc = jsonb_set(doc, '$.address', '6.6.6.6') WHERE id = '{id}'")).await;
+    let broken = scene
+        .broken(&format!(
+            "UPDATE audit_logs SET doc = jsonb_set(doc, '$.address', '6.6.6.6') WHERE id = '{id}'"
+        ))
+        .await;
     assert_eq!((&broken["what"], &broken["line"]), (&json!("changed"), &json!(id)));
 }
 
@@ -79,13 +85,17 @@ async fn a_removed_line_is_named() {
     let scene = Scene::start().await;
     let id = scene.first("SELECT min(id) FROM audit_logs");
     let broken = scene.broken(&format!("DELETE FROM audit_logs WHERE id = '{id}'")).await;
-    assert_eq!((&broken["what"], &broken["line"], &broken["block"]), (&json!("missing"), &json!(id), &json!(1)));
+    assert_eq!(
+        (&broken["what"], &broken["line"], &broken["block"]),
+        (&json!("missing"), &json!(id), &json!(1))
+    );
 }
 
 #[tokio::test]
 async fn a_line_that_was_put_in_is_named() {
     let scene = Scene::start().await;
-    let sql = "INSERT INTO audit_logs SELECT 'forged', jsonb_set(doc, '$._id', 'forged') FROM audit_logs LIMIT 1";
+    let sql =
+        "INSERT INTO audit_logs SELECT 'forged', jsonb_set(doc, '$._id', 'forged') FROM audit_logs LIMIT 1";
     scene.test.clock.advance(std::time::Duration::from_secs(120));
     let broken = scene.broken(sql).await;
     assert_eq!((&broken["what"], &broken["line"]), (&json!("inserted"), &json!("forged")));
@@ -98,7 +108,9 @@ async fn a_removed_block_a_changed_block_and_swapped_blocks_are_named() {
     assert_eq!(broken, json!({ "block": 2, "line": null, "what": "missing" }));
 
     let scene = Scene::start().await;
-    let broken = scene.broken("UPDATE audit_chain SET doc = jsonb_set(doc, '$.total', 99) WHERE id = '000000000002'").await;
+    let broken = scene
+        .broken("UPDATE audit_chain SET doc = jsonb_set(doc, '$.total', 99) WHERE id = '000000000002'")
+        .await;
     assert_eq!(broken, json!({ "block": 2, "line": null, "what": "changed" }));
 
     let scene = Scene::start().await;
@@ -180,7 +192,8 @@ async fn an_organization_keeps_its_lines_as_long_as_it_says() {
     scene.test.clock.advance(std::time::Duration::from_secs(1000 * 24 * 3600));
     audit::prune(&ctx).await.unwrap();
     let left = audit::list(&ctx, &audit::Filter::default(), 100, None).await.unwrap().items;
-    let forever = left.iter().filter(|line| line.organization_id.as_ref().is_some_and(|id| id.as_str() == "forever"));
+    let forever =
+        left.iter().filter(|line| line.organization_id.as_ref().is_some_and(|id| id.as_str() == "forever"));
     assert_eq!(forever.count(), 1);
     let verdict = audit::verify(&ctx, None, |_, _| {}).await.unwrap();
     assert!(verdict.intact, "{verdict:?}");

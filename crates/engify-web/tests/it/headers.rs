@@ -18,7 +18,13 @@ fn path_of(route: &engify_web::route::Route) -> String {
 fn is_hardened(what: &str, headers: &HeaderMap, https: bool) {
     let has = |name: &str| headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default();
     let policy = has("content-security-policy");
-    for wanted in ["default-src 'none'", "base-uri 'none'", "object-src 'none'", "form-action 'self'", "frame-ancestors 'none'"] {
+    for wanted in [
+        "default-src 'none'",
+        "base-uri 'none'",
+        "object-src 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ] {
         assert!(policy.contains(wanted), "{what}: {policy}");
     }
     for loose in ["unsafe", "http:", "https:", " *"] {
@@ -42,14 +48,19 @@ fn is_hardened(what: &str, headers: &HeaderMap, https: bool) {
 
 #[tokio::test]
 async fn every_reply_of_every_route_is_hardened() {
-    let test = TestApp::with(&[("NEXTAUTH_URL", "https://engify.example.com"), ("SECURITY_CONTACT", "mailto:x@example.com")]).await;
+    let test = TestApp::with(&[
+        ("NEXTAUTH_URL", "https://engify.example.com"),
+        ("SECURITY_CONTACT", "mailto:x@example.com"),
+    ])
+    .await;
     let stranger = Client::of(&test);
     let admin = stranger.admin(&test).await.over_https();
     let json = [("content-type", "application/json")];
     // Signing out is walked last, by nobody.
     for route in engify_web::routes().into_iter().filter(|route| !route.path.contains("signout")) {
         for (who, client) in [("a stranger", &stranger), ("the admin", &admin)] {
-            let (status, headers, _) = client.open(route.method.clone(), &path_of(&route), &json, Body::from("{}")).await;
+            let (status, headers, _) =
+                client.open(route.method.clone(), &path_of(&route), &json, Body::from("{}")).await;
             let what = format!("{} {} for {who}: {status}", route.method, route.path);
             is_hardened(&what, &headers, true);
             let keeps = headers["cache-control"].to_str().unwrap();
@@ -74,7 +85,12 @@ async fn every_reply_of_every_route_is_hardened() {
         ("a wrong method", stranger.delete("/prompts").await),
         ("no JSON", stranger.send(Method::POST, "/api/auth/signin", &[], Body::from("x")).await),
         ("a bad key", stranger.with_key("egf_wrong").get("/api/prompts").await),
-        ("another site", stranger.send(Method::POST, "/api/prompts", &[("sec-fetch-site", "cross-site")], Body::empty()).await),
+        (
+            "another site",
+            stranger
+                .send(Method::POST, "/api/prompts", &[("sec-fetch-site", "cross-site")], Body::empty())
+                .await,
+        ),
     ] {
         is_hardened(what, &reply.headers, true);
     }
@@ -86,7 +102,8 @@ async fn every_reply_of_every_route_is_hardened() {
 async fn pages_hold_no_inline_script_or_style() {
     let test = TestApp::start().await;
     let admin = Client::of(&test).admin(&test).await;
-    for route in engify_web::routes().into_iter().filter(|route| route.is_page && route.method == Method::GET) {
+    for route in engify_web::routes().into_iter().filter(|route| route.is_page && route.method == Method::GET)
+    {
         let (_, headers, body) = admin.open(Method::GET, &path_of(&route), &[], Body::empty()).await;
         if headers.get("content-type").is_none_or(|kind| !kind.as_bytes().starts_with(b"text/html")) {
             continue;
@@ -96,7 +113,13 @@ async fn pages_hold_no_inline_script_or_style() {
         for inline in [" style=", " onclick=", " onload=", "javascript:", "<style"] {
             assert!(!page.contains(inline), "{}: {inline}", route.path);
         }
-        assert!(page.split("<script").skip(1).all(|script| script.trim_start().starts_with("src=") || script.contains("src=\"/assets/")), "{}", route.path);
+        assert!(
+            page.split("<script")
+                .skip(1)
+                .all(|script| script.trim_start().starts_with("src=") || script.contains("src=\"/assets/")),
+            "{}",
+            route.path
+        );
     }
 }
 
@@ -148,21 +171,28 @@ async fn what_is_sent_is_never_part_of_a_page() {
     let admin = Client::of(&test).admin(&test).await;
     const RAW: [&str; 2] = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>"];
     let fields = [
-        "q", "category", "role", "tag", "sort", "cursor", "next", "done", "token", "user", "action", "outcome", "target",
-        "address", "from", "to", "tab", "provider", "model", "status", "a", "b", "format", "limit", "featured", "window", "name",
+        "q", "category", "role", "tag", "sort", "cursor", "next", "done", "token", "user", "action",
+        "outcome", "target", "address", "from", "to", "tab", "provider", "model", "status", "a", "b",
+        "format", "limit", "featured", "window", "name",
     ];
     for raw in RAW {
         let escaped: String = url::form_urlencoded::byte_serialize(raw.as_bytes()).collect();
         for route in engify_web::routes().into_iter().filter(|route| route.method == Method::GET) {
-            let path: Vec<String> =
-                route.path.split('/').map(|part| if part.starts_with('{') { escaped.replace('+', "%20") } else { part.to_owned() }).collect();
+            let path: Vec<String> = route
+                .path
+                .split('/')
+                .map(|part| if part.starts_with('{') { escaped.replace('+', "%20") } else { part.to_owned() })
+                .collect();
             let path = path.join("/");
             let mut addresses = vec![path.clone()];
             addresses.extend(fields.iter().map(|field| format!("{path}?{field}={escaped}")));
             addresses.push(format!("{path}?{escaped}=1"));
             for address in addresses {
                 let (_, headers, body) = admin.open(Method::GET, &address, &[], Body::empty()).await;
-                let kind = headers.get("content-type").map(|kind| kind.to_str().unwrap().to_owned()).unwrap_or_default();
+                let kind = headers
+                    .get("content-type")
+                    .map(|kind| kind.to_str().unwrap().to_owned())
+                    .unwrap_or_default();
                 for (name, value) in &headers {
                     assert!(!String::from_utf8_lossy(value.as_bytes()).contains('<'), "{address}: {name}");
                 }
@@ -170,7 +200,10 @@ async fn what_is_sent_is_never_part_of_a_page() {
                     let bytes = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
                     assert!(!String::from_utf8_lossy(&bytes).contains(raw), "{address}");
                 } else {
-                    assert!(!kind.contains("svg") && !kind.contains("xml") || route.path.starts_with("/assets"), "{address}: {kind}");
+                    assert!(
+                        !kind.contains("svg") && !kind.contains("xml") || route.path.starts_with("/assets"),
+                        "{address}: {kind}"
+                    );
                 }
             }
         }
@@ -189,7 +222,11 @@ async fn who_finds_a_weakness_learns_where_to_report_it() {
          Canonical: http://localhost:3000/.well-known/security.txt\n"
     );
     let test = TestApp::start().await;
-    assert_eq!(Client::of(&test).get("/.well-known/security.txt").await.status, 404, "nobody promised to answer");
+    assert_eq!(
+        Client::of(&test).get("/.well-known/security.txt").await.status,
+        404,
+        "nobody promised to answer"
+    );
 }
 
 #[tokio::test]
@@ -206,7 +243,9 @@ async fn refusals_are_in_the_audit_log_and_bounded() {
         stranger.post("/api/auth/signin", &json!({ "email": "x@example.com", "password": PASSWORD })).await;
     }
     engify_app::audit::settle(&engify_app::Ctx::system(&test.app, "test")).await.unwrap();
-    let of = async |query: &str| admin.get(&format!("/api/admin/audit?limit=100&{query}")).await.with(200)["data"].clone();
+    let of = async |query: &str| {
+        admin.get(&format!("/api/admin/audit?limit=100&{query}")).await.with(200)["data"].clone()
+    };
     let access = of("action=access_refused").await;
     assert_eq!(access[0]["target"], json!({ "kind": "route", "id": "GET /api/admin/stats" }));
     assert_eq!(access[0]["details"], json!({ "lacks": "system:read" }));

@@ -69,20 +69,18 @@ async fn behind_a_trusted_proxy_the_address_is_what_the_proxy_says() {
 }
 
 #[tokio::test]
-async fn a_refused_address_is_in_the_audit_log_once_a_minute() {
+async fn a_refused_address_is_in_the_audit_log_and_cannot_fill_it() {
     let test = TestApp::start().await;
     let ana = Client::of(&test).signed_up("ana").await;
     let (by_key, id) = key(&ana, json!({ "allowedAddresses": ["10.0.0.1"] })).await;
-    for _ in 0..3 {
+    for _ in 0..20 {
         by_key.get(RUNS).await.refused(403);
     }
-    test.clock.advance(Duration::from_secs(180));
-    by_key.get(RUNS).await.refused(403);
     audit::settle(&Ctx::system(&test.app, "test")).await.unwrap();
     let root = ana.admin(&test).await;
     let log = root.get("/api/admin/audit?action=api_key_refused").await.with(200);
     let lines = log["data"].as_array().unwrap();
-    assert_eq!(lines.len(), 2, "{log:#}");
+    assert_eq!(lines.len(), 10, "ten a minute are enough to see it");
     assert_eq!((&lines[0]["outcome"], &lines[0]["target"]["id"]), (&json!("refused"), &json!(id)));
     assert_eq!(
         (&lines[0]["address"], &lines[0]["details"]["why"]),

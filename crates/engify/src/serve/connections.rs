@@ -303,7 +303,8 @@ mod tests {
     async fn a_caller_who_does_not_read_is_let_go() {
         let large = || async { "x".repeat(64 * 1024 * 1024) };
         let router = Router::new().route("/", get(large));
-        let served = Served::start(router, Limits { unread: SOON, ..limits() }, Duration::from_secs(10)).await;
+        let served =
+            Served::start(router, Limits { unread: SOON, ..limits() }, Duration::from_secs(10)).await;
         let stream = served.send(GET).await;
         let mut byte = [0];
         stream.peek(&mut byte).await.unwrap();

@@ -50,12 +50,11 @@ fn every_command_has_help() {
     prompts list
     prompts import
     prompts export
-    security
-    security audit-verify
     run
     security
     security test-keys
     security rotate-key
+    security audit-verify
     completions
     ");
 }
@@ -74,9 +73,8 @@ fn the_first_help_is_one_screen() {
       db           Look after the database
       admin        Make administrators, look at accounts
       prompts      List, import and export prompts
-      security     Prove and look after what keeps this installation safe
       run          Run a prompt of the library on an AI provider
-      security     Try the providers' keys, change the encryption key
+      security     Try the providers' keys, change the encryption key, prove the audit log
       completions  Print completions for a shell
 
     Options:

@@ -30,12 +30,26 @@ fn a_message_of_two_lengths_is_no_two_messages() {
     let engify = Engify::new();
     let server = Server::start(&engify);
     let post = |fields: &str, body: &str| {
-        format!("POST /api/auth/signin HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{fields}\r\n{body}")
+        format!(
+            "POST /api/auth/signin HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{fields}\r\n{body}"
+        )
     };
     let length = HIDDEN.len() + 5;
     for (what, request) in [
-        ("chunks, then a length", post(&format!("transfer-encoding: chunked\r\ncontent-length: {length}\r\n"), &format!("0\r\n\r\n{HIDDEN}"))),
-        ("a length, then chunks", post(&format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n"), &format!("0\r\n\r\n{HIDDEN}"))),
+        (
+            "chunks, then a length",
+            post(
+                &format!("transfer-encoding: chunked\r\ncontent-length: {length}\r\n"),
+                &format!("0\r\n\r\n{HIDDEN}"),
+            ),
+        ),
+        (
+            "a length, then chunks",
+            post(
+                &format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n"),
+                &format!("0\r\n\r\n{HIDDEN}"),
+            ),
+        ),
         ("two lengths", post(&format!("content-length: 0\r\ncontent-length: {}\r\n", HIDDEN.len()), HIDDEN)),
         ("a list of lengths", post(&format!("content-length: 0, {}\r\n", HIDDEN.len()), HIDDEN)),
         ("a signed length", post("content-length: +0\r\n", HIDDEN)),
@@ -43,11 +57,23 @@ fn a_message_of_two_lengths_is_no_two_messages() {
         ("a length in hex", post("content-length: 0x10\r\n", HIDDEN)),
         ("an unknown coding", post("transfer-encoding: xchunked\r\n", &format!("0\r\n\r\n{HIDDEN}"))),
         ("chunked not last", post("transfer-encoding: chunked, identity\r\n", &format!("0\r\n\r\n{HIDDEN}"))),
-        ("a folded field", post(&format!("transfer-encoding:\r\n chunked\r\ncontent-length: {length}\r\n"), &format!("0\r\n\r\n{HIDDEN}"))),
-        ("a space before the colon", post("transfer-encoding : chunked\r\ncontent-length: 0\r\n", &format!("0\r\n\r\n{HIDDEN}"))),
+        (
+            "a folded field",
+            post(
+                &format!("transfer-encoding:\r\n chunked\r\ncontent-length: {length}\r\n"),
+                &format!("0\r\n\r\n{HIDDEN}"),
+            ),
+        ),
+        (
+            "a space before the colon",
+            post("transfer-encoding : chunked\r\ncontent-length: 0\r\n", &format!("0\r\n\r\n{HIDDEN}")),
+        ),
         ("a bare return in a value", post("x: a\rcontent-length: 0\r\ncontent-length: 0\r\n", HIDDEN)),
         ("a zero byte in a value", post("x: a\0b\r\ncontent-length: 0\r\n", HIDDEN)),
-        ("a chunk's length too large", post("transfer-encoding: chunked\r\n", &format!("fffffffffffffffff\r\n{HIDDEN}"))),
+        (
+            "a chunk's length too large",
+            post("transfer-encoding: chunked\r\n", &format!("fffffffffffffffff\r\n{HIDDEN}")),
+        ),
         ("a chunk's length signed", post("transfer-encoding: chunked\r\n", &format!("-1\r\n{HIDDEN}"))),
     ] {
         let reply = exchange(&server, request.as_bytes());
@@ -89,7 +115,11 @@ fn upgrades_and_tunnels_are_not_offered() {
     let reply = exchange(&server, clear.as_bytes());
     assert!(reply.starts_with("HTTP/1.1 200") && answers(&reply) == 1, "{reply}");
     for method in ["CONNECT example.com:443", "TRACE /"] {
-        let reply = exchange(&server, format!("{method} HTTP/1.1\r\nhost: x\r\nx-echo: secret-echo\r\nconnection: close\r\n\r\n").as_bytes());
+        let reply = exchange(
+            &server,
+            format!("{method} HTTP/1.1\r\nhost: x\r\nx-echo: secret-echo\r\nconnection: close\r\n\r\n")
+                .as_bytes(),
+        );
         assert!(reply.starts_with("HTTP/1.1 4") && !reply.contains("secret-echo"), "{method}: {reply}");
     }
 }
