@@ -13,7 +13,8 @@ use crate::parts::part;
 
 /// Takes mail with the login ana:secret, and answers some receivers as their names say.
 const SERVER: &str = r#"
-import email, json, socket, sys
+import email, json, logging, socket, sys
+logging.disable()
 from email import policy
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, SMTP
@@ -35,7 +36,7 @@ class Handler:
         return "250 2.0.0 Queued as abc"
 
 def login(server, session, envelope, mechanism, data):
-    return AuthResult(success=(data.login, data.password) == (b"ana", b"s/cret"))
+    return AuthResult(success=(data.login, data.password) == (b"ana", b"s/cret"), handled=False)
 
 with socket.create_server(("127.0.0.1", 0)) as free:
     port = free.getsockname()[1]
@@ -57,7 +58,7 @@ struct Smtp {
 impl Smtp {
     async fn start() -> Self {
         let mut child = Command::new(part("py/bin/python"))
-            .args(["-c", SERVER])
+            .args(["-W", "ignore", "-c", SERVER])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
