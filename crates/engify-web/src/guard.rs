@@ -60,7 +60,7 @@ impl Guard {
             Ok(standing) => standing,
             Err(error) => {
                 if let Access::Needs(permission) = self.policy.access
-                    && error.kind() == Kind::Forbidden
+                    && error.code() == "forbidden"
                 {
                     audit::refused(&ctx, &format!("{method} {}", self.path), permission).await;
                 }
