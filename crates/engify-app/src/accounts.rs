@@ -1,9 +1,8 @@
 //! Accounts: signing up, in and out, sessions, profile and password.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use engify_core::account::{Session, User};
+use engify_core::account::User;
 use engify_core::audit::{Action, Outcome, Target, changed};
 use engify_core::error::Faults;
 use engify_core::ids::UserId;
@@ -15,29 +14,29 @@ use engify_store::{Batch, Patch, queries};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::ctx::{Actor, Ctx, Identity, Origin};
+use crate::ctx::{Actor, Ctx, Origin};
+use crate::doors::Doors;
 use crate::limits::presets;
 use crate::messages::{Deed, Letter};
-use crate::{App, cache, messages, passwords};
+use crate::{App, messages, passwords, tries};
 
 mod address;
+mod admission;
 mod devices;
 mod links;
 mod recovery;
+mod sessions;
 mod standing;
 
 pub use address::{change_address, check_address, resend, verify_address};
+pub use admission::{Admission, HalfIdentity, HalfWay};
+pub(crate) use admission::{admit, enter, spent};
 pub use devices::name as device_name;
 pub(crate) use recovery::welcome;
 pub use recovery::{check_reset, forgot_password, reset_password};
+pub(crate) use sessions::new_session;
+pub use sessions::{Ending, by_session, end_sessions, sessions, sign_out};
 pub(crate) use standing::still_holds;
-
-/// A session ends after this long, whatever its use.
-const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// A session ends after this long without use.
-const SESSION_IDLE: Duration = Duration::from_secs(14 * 24 * 3600);
-/// "Last seen" is written at most this often.
-const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 /// A session just begun: the only moment its token is known.
 #[derive(Debug)]
@@ -132,6 +131,7 @@ pub(crate) fn account(
         role,
         organization_id: None,
         password_hash,
+        factors: Vec::new(),
         email_verified_at: None,
         disabled_at: None,
         last_sign_in_at: Some(now),
@@ -140,32 +140,30 @@ pub(crate) fn account(
     }
 }
 
-/// Signs in with address and password. The answer and its time are the same for an unknown address and a wrong password.
+/// Signs in with address and password: with half a session where a second factor is enrolled. The answer and its time are
+/// the same for an unknown address and a wrong password.
 ///
 /// # Errors
 /// `invalid_credentials`; `account_disabled` (only with the right password); `rate_limited`.
-pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result<SignedIn> {
+pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result<Admission> {
     let app = ctx.app();
-    limited(ctx, presets::SIGN_IN, &ctx.origin.address, "unread").await?;
-    let wrong = || {
-        let message =
-            "The address or the password is not right. After several wrong tries, wait some minutes.";
-        Error::new(Kind::Unauthenticated, "invalid_credentials", message)
-    };
+    let address = ctx.origin.address.as_str();
     let parsed = Email::parse(email).ok();
     let account =
         parsed.as_ref().map_or_else(String::new, |email| hex::encode(Sha256::digest(email.as_str())));
     // Wrong tries count against account and address together, so that a stranger elsewhere cannot lock anybody out.
-    let bucket = format!("{account}@{}", ctx.origin.address);
-    limited(ctx, presets::SIGN_IN_ACCOUNT, &bucket, &masked(&account)).await?;
+    let bucket = format!("{account}@{address}");
+    let taken = app.limiter().take(presets::SIGN_IN, address, 1);
+    let attempt = taken.and_then(|_| app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, address)]));
+    let attempt = match attempt {
+        Ok(attempt) => attempt,
+        Err(refusal) => return Err(too_often(ctx, refusal, &masked(&account)).await),
+    };
     let user = match &parsed {
         Some(email) => app.store().first(&queries::user_by_email(email)).await?,
         None => None,
     };
-    let too_long = password.reveal().chars().count() > passwords::MAX;
-    let password = if too_long { Secret::new(String::new()) } else { password };
-    let right =
-        app.hasher().verify(password, user.as_ref().and_then(|user| user.password_hash.clone())).await?;
+    let right = knows_password(app, password, user.as_ref()).await?;
     // Whoever administers the account's organization sees who tries its door.
     let organization = user.as_ref().and_then(|user| user.organization_id.clone());
     let (Some(user), true) = (user, right) else {
@@ -175,28 +173,19 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
         line.organization_id = organization;
         app.recorder().note(line).await;
         metrics::counter!("engify_sign_in_failures_total").increment(1);
-        return Err(wrong());
+        let message =
+            "The address or the password is not right. After several wrong tries, wait some minutes.";
+        return Err(Error::new(Kind::Unauthenticated, "invalid_credentials", message));
     };
-    let target = Target::new("user", &user.id);
-    if user.disabled_at.is_some() {
-        let details = json!({ "why": "account_disabled" });
-        app.recorder().note(ctx.audit(Action::UserSignedIn, Outcome::Refused, target, details)).await;
-        let message = "This account is switched off. Ask an administrator of this installation.";
-        return Err(Error::new(Kind::Forbidden, "account_disabled", message));
-    }
-    let (session, token) = new_session(ctx, &user);
-    let seen =
-        Patch::new(Scope::Everything("the person signs in"), &user.id).set("lastSignInAt", ctx.now())?;
-    let audit = Actor::Person(Identity { user: Arc::new(user.clone()), session: None, key: None });
-    let audit = Ctx::new(app, audit, ctx.origin.clone()).audit(
-        Action::UserSignedIn,
-        Outcome::Success,
-        target,
-        json!({}),
-    );
-    let batch = Batch::new().insert(&session)?.patch::<User>(seen.or_skip()).insert(&audit)?;
-    app.store().write(devices::note(ctx, batch, &user).await?).await?;
-    Ok(SignedIn { expires: session.expires_at, user: Arc::new(user), token })
+    attempt.right();
+    admit(ctx, user, json!({ "by": "password" })).await
+}
+
+/// Whether this is the password of that account. It takes just as long where there is none.
+pub(crate) async fn knows_password(app: &App, password: Secret<String>, user: Option<&User>) -> Result<bool> {
+    let too_long = password.reveal().chars().count() > passwords::MAX;
+    let password = if too_long { Secret::new(String::new()) } else { password };
+    app.hasher().verify(password, user.and_then(|user| user.password_hash.clone())).await
 }
 
 /// How the log names an account that nobody has proven to be theirs: the beginning of the address's hash.
@@ -204,128 +193,11 @@ fn masked(account: &str) -> String {
     if account.is_empty() { "unreadable".to_owned() } else { account.chars().take(12).collect() }
 }
 
-/// Takes one try; one that is too many is in the audit log.
-async fn limited(ctx: &Ctx, limit: crate::limits::Limit, who: &str, account: &str) -> Result<()> {
-    let Err(refusal) = ctx.app().limiter().take(limit, who, 1) else { return Ok(()) };
-    let details = json!({ "why": refusal.code(), "limit": limit.name });
+/// A try that is one too many is in the audit log.
+async fn too_often(ctx: &Ctx, refusal: Error, account: &str) -> Error {
+    let details = json!({ "why": refusal.code() });
     crate::audit::note_refusal(ctx, Action::UserSignedIn, Target::new("user", account), details).await;
-    Err(refusal)
-}
-
-/// Begins a session for a person just proven.
-pub(crate) fn new_session(ctx: &Ctx, user: &User) -> (Session, Secret<String>) {
-    let app = ctx.app();
-    let token = Secret::new(hex::encode(app.ids().random::<32>()));
-    let now = ctx.now();
-    let life = if user.role.is_admin() {
-        Duration::from_secs(u64::from(app.settings().security.admin_session_minutes) * 60)
-    } else {
-        SESSION_LIFE
-    };
-    let session = Session {
-        id: hash(token.reveal()),
-        user_id: user.id.clone(),
-        created_at: now,
-        last_seen_at: now,
-        expires_at: now.plus(life),
-        address: ctx.origin.address.clone(),
-        agent: ctx.origin.agent.clone(),
-    };
-    (session, token)
-}
-
-fn hash(token: &str) -> String {
-    hex::encode(Sha256::digest(token))
-}
-
-/// Who a session cookie belongs to; nobody for one that is unknown, ended, idle too long, or of a disabled account.
-///
-/// # Errors
-/// `database_unavailable`: a valid session is never taken for an invalid one because a database is away.
-pub async fn by_session(app: &App, token: &str) -> Result<Option<Identity>> {
-    if token.len() != 64 || !token.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Ok(None);
-    }
-    let Some(session) = cache::session(app, &hash(token)).await? else { return Ok(None) };
-    let now = app.clock().now();
-    if session.expires_at <= now || session.last_seen_at.plus(SESSION_IDLE) <= now {
-        return Ok(None);
-    }
-    let Some(user) = cache::user(app, &session.user_id).await?.filter(|user| user.disabled_at.is_none())
-    else {
-        return Ok(None);
-    };
-    if now.since(session.last_seen_at) > SEEN_EVERY {
-        let patch =
-            Patch::new(Scope::Owner(session.user_id.clone()), &session.id).set("lastSeenAt", now)?.or_skip();
-        app.store().write(Batch::new().patch::<Session>(patch)).await?;
-        app.caches().session_changed(&session.id).await;
-    }
-    Ok(Some(Identity { user, session: Some(session), key: None }))
-}
-
-/// Ends the caller's own session.
-///
-/// # Errors
-/// Those of the store.
-pub async fn sign_out(ctx: &Ctx) -> Result<()> {
-    let Some(Identity { user, session: Some(session), .. }) = ctx.identity() else { return Ok(()) };
-    let audit = ctx.audit(Action::UserSignedOut, Outcome::Success, Target::new("user", &user.id), json!({}));
-    let batch = Batch::new().delete::<Session>(Scope::Owner(user.id.clone()), &session.id).insert(&audit)?;
-    ctx.app().store().write(batch).await?;
-    ctx.app().caches().session_changed(&session.id).await;
-    Ok(())
-}
-
-/// The caller's sessions that still hold.
-///
-/// # Errors
-/// `unauthenticated`.
-pub async fn sessions(ctx: &Ctx) -> Result<Vec<Session>> {
-    let person = ctx.person()?;
-    let now = ctx.now();
-    let mut sessions = ctx.app().store().find(&queries::sessions_of(&person.user.id).limit(200)).await?.items;
-    sessions.retain(|session| session.expires_at > now);
-    sessions.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
-    Ok(sessions)
-}
-
-/// Which sessions to end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// One, by its id.
-    One(String),
-    /// All but the caller's own.
-    Others,
-}
-
-/// Ends sessions of the caller.
-///
-/// # Errors
-/// `unauthenticated`.
-pub async fn end_sessions(ctx: &Ctx, ending: Ending) -> Result<usize> {
-    let person = ctx.person()?;
-    let own = person.session.as_ref().map(|session| session.id.clone());
-    let ended: Vec<Session> = sessions(ctx)
-        .await?
-        .into_iter()
-        .filter(|session| match &ending {
-            Ending::One(id) => &session.id == id,
-            Ending::Others => Some(&session.id) != own.as_ref(),
-        })
-        .collect();
-    let mut batch = Batch::new();
-    for session in &ended {
-        batch = batch.delete::<Session>(Scope::Owner(person.user.id.clone()), &session.id);
-    }
-    let details = json!({ "sessions": ended.len() });
-    let audit =
-        ctx.audit(Action::UserSignedOut, Outcome::Success, Target::new("user", &person.user.id), details);
-    ctx.app().store().write(batch.insert(&audit)?).await?;
-    for session in &ended {
-        ctx.app().caches().session_changed(&session.id).await;
-    }
-    Ok(ended.len())
+    refusal
 }
 
 /// Changes the caller's name.
@@ -356,10 +228,14 @@ pub async fn rename(ctx: &Ctx, name: &str) -> Result<()> {
 pub async fn change_password(ctx: &Ctx, old: Secret<String>, new: Secret<String>) -> Result<()> {
     let person = ctx.person()?;
     let app = ctx.app();
-    app.limiter().take(presets::SIGN_IN_ACCOUNT, person.user.id.as_str(), 1)?;
-    let Some(hash) = person.user.password_hash.clone() else { return Err(no_password()) };
+    if person.user.password_hash.is_none() {
+        return Err(no_password());
+    }
+    let attempt = app.tries().begin(&[(tries::PASSWORD, person.user.id.as_str())])?;
     let mut faults = Faults::default();
-    if !app.hasher().verify(old, Some(hash)).await? {
+    if knows_password(app, old, Some(&person.user)).await? {
+        attempt.right();
+    } else {
         faults.push("currentPassword", "is not your password");
     }
     let known = [person.user.name.as_str(), person.user.email.as_str(), "engify"];
@@ -370,12 +246,13 @@ pub async fn change_password(ctx: &Ctx, old: Secret<String>, new: Secret<String>
     let patch =
         Patch::new(scope, &person.user.id).set("passwordHash", hash.reveal())?.set("updatedAt", ctx.now())?;
     let target = Target::new("user", &person.user.id);
-    let audit = ctx.audit(Action::PasswordChanged, Outcome::Success, target, json!({}));
-    let batch = Batch::new().patch::<User>(patch).insert(&audit)?;
+    let doors = Doors::sessions_of(app, &person.user).await?.but(person.session.as_deref());
+    let details = json!({ "sessionsEnded": doors.count().0 });
+    let audit = ctx.audit(Action::PasswordChanged, Outcome::Success, target, details);
+    let batch = doors.close(Batch::new(), ctx.now())?.patch::<User>(patch).insert(&audit)?;
     let letter = Letter::PasswordChanged { deed: Deed::now(ctx) };
     app.store().write(messages::post(ctx, batch, person.user.as_ref().into(), &letter)?).await?;
-    app.caches().user_changed(person.user.id.as_str()).await;
-    end_sessions(ctx, Ending::Others).await?;
+    doors.forget(app).await;
     Ok(())
 }
 
@@ -389,16 +266,18 @@ fn no_password() -> Error {
 /// # Errors
 /// `database_unavailable`; `invalid_api_key` for a key that opens nothing.
 pub async fn resolve(app: &App, credential: Credential<'_>, origin: Origin) -> Result<Ctx> {
-    let identity = match credential {
+    let actor = match credential {
         Credential::None => None,
-        Credential::Session(token) => by_session(app, token).await?,
+        Credential::Session(token) => match by_session(app, token).await? {
+            Some(person) => Some(Actor::Person(person)),
+            None => admission::by_half(app, token).await?.map(Actor::HalfWay),
+        },
         Credential::Key(text) => match crate::keys::by_key(app, text).await {
-            Ok(identity) => Some(identity),
+            Ok(identity) => Some(Actor::Person(identity)),
             Err(refusal) => return Err(told(app, origin, text, refusal).await),
         },
     };
-    let actor = identity.map_or(Actor::Anonymous, Actor::Person);
-    Ok(Ctx::new(app, actor, origin))
+    Ok(Ctx::new(app, actor.unwrap_or(Actor::Anonymous), origin))
 }
 
 /// A key that opens nothing, told to the audit log: by its prefix, where it has the shape of a key.

@@ -7,6 +7,7 @@ use engify_clients::ai::Caller;
 use engify_core::settings::Settings;
 use engify_core::{Clock, Ids, Result, Secret};
 use engify_store::Store;
+use webauthn_rs::Webauthn;
 
 use crate::ai::Providers;
 use crate::audit::chain::ChainKeys;
@@ -20,8 +21,9 @@ use crate::messages::Courier;
 use crate::passwords::Hasher;
 use crate::patterns::Pattern;
 use crate::recorder::Recorder;
+use crate::tries::Tries;
 use crate::vault::Vault;
-use crate::{cache, patterns};
+use crate::{cache, factors, patterns};
 
 /// What an application is made of.
 #[derive(Debug)]
@@ -52,8 +54,10 @@ struct Inner {
     secret: Secret<String>,
     caches: Caches,
     limiter: Limiter,
+    tries: Tries,
     hasher: Hasher,
     vault: Vault,
+    webauthn: Option<Webauthn>,
     recorder: Recorder,
     behind: Behind,
     courier: Courier,
@@ -80,8 +84,10 @@ impl App {
         let app = Self(Arc::new(Inner {
             caches: Caches::new(),
             limiter: Limiter::new(clock.clone()),
+            tries: Tries::new(clock.clone()),
             hasher: Hasher::new(),
             vault: Vault::new(&settings, &secret, ids.clone())?,
+            webauthn: factors::passkeys::relying_party(&settings),
             behind: Behind::start(),
             recorder: Recorder::start(store.clone(), clock.clone(), Arc::clone(&tallies)),
             courier: Courier::new(&settings, ids.clone(), clock.clone())?,
@@ -153,6 +159,11 @@ impl App {
         &self.0.limiter
     }
 
+    /// Wrong guesses at passwords and factors.
+    pub(crate) fn tries(&self) -> &Tries {
+        &self.0.tries
+    }
+
     pub(crate) fn hasher(&self) -> &Hasher {
         &self.0.hasher
     }
@@ -160,6 +171,11 @@ impl App {
     /// Seals secrets for the store and opens them again.
     pub(crate) fn vault(&self) -> &Vault {
         &self.0.vault
+    }
+
+    /// Our part in passkey ceremonies; none where the address allows none.
+    pub(crate) fn webauthn(&self) -> Option<&Webauthn> {
+        self.0.webauthn.as_ref()
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {

@@ -1,6 +1,7 @@
 //! Who asks, from where, under which request id: the first argument of every use case.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use engify_core::account::{Session, User};
 use engify_core::api_key::ApiKey;
@@ -11,6 +12,10 @@ use engify_core::tenancy::{Audience, Scope, Tenancy, Visibility};
 use engify_core::{Error, Kind, Result, Time};
 
 use crate::App;
+use crate::accounts::HalfIdentity;
+
+/// How long a proof of who one is stays fresh enough for what is sensitive.
+const FRESH: Duration = Duration::from_secs(10 * 60);
 
 /// A person, as far as use cases need to know.
 #[derive(Debug, Clone)]
@@ -30,6 +35,8 @@ pub enum Actor {
     Anonymous,
     /// A person, by session or key.
     Person(Identity),
+    /// Somebody who showed the password and not yet the second factor. A stranger everywhere but at the second step.
+    HalfWay(HalfIdentity),
     /// The program itself or its operator at the command line; says which part.
     System(&'static str),
 }
@@ -41,6 +48,8 @@ pub struct Origin {
     pub request_id: String,
     /// The caller's address.
     pub address: String,
+    /// The country, ISO 3166-1 alpha-2, where a trusted proxy says so.
+    pub place: Option<String>,
     /// The client's own words, cut to 200 characters.
     pub agent: String,
 }
@@ -63,8 +72,12 @@ impl Ctx {
 
     /// The context of the program's own work.
     pub fn system(app: &App, part: &'static str) -> Self {
-        let origin =
-            Origin { request_id: app.ids().uuid(), address: "local".to_owned(), agent: part.to_owned() };
+        let origin = Origin {
+            request_id: app.ids().uuid(),
+            address: "local".to_owned(),
+            agent: part.to_owned(),
+            ..Origin::default()
+        };
         Self::new(app, Actor::System(part), origin)
     }
 
@@ -82,7 +95,7 @@ impl Ctx {
     pub fn identity(&self) -> Option<&Identity> {
         match &self.actor {
             Actor::Person(identity) => Some(identity),
-            Actor::Anonymous | Actor::System(_) => None,
+            Actor::Anonymous | Actor::HalfWay(_) | Actor::System(_) => None,
         }
     }
 
@@ -92,6 +105,14 @@ impl Ctx {
     /// `unauthenticated`.
     pub fn person(&self) -> Result<&Identity> {
         self.identity().ok_or_else(Error::unauthenticated)
+    }
+
+    /// Who waits for the second step of signing in.
+    pub fn half_way(&self) -> Option<&HalfIdentity> {
+        match &self.actor {
+            Actor::HalfWay(half) => Some(half),
+            Actor::Anonymous | Actor::Person(_) | Actor::System(_) => None,
+        }
     }
 
     /// The person's id, if somebody is signed in.
@@ -107,7 +128,7 @@ impl Ctx {
     /// The person's role; the system counts as super admin.
     pub fn role(&self) -> Option<Role> {
         match &self.actor {
-            Actor::Anonymous => None,
+            Actor::Anonymous | Actor::HalfWay(_) => None,
             Actor::Person(identity) => Some(identity.user.role),
             Actor::System(_) => Some(Role::SuperAdmin),
         }
@@ -116,7 +137,7 @@ impl Ctx {
     /// Whether the actor may do this: by role, and within the key's scopes where it is a key.
     pub fn allows(&self, permission: Permission) -> bool {
         match &self.actor {
-            Actor::Anonymous => permission == Permission::PromptsRead,
+            Actor::Anonymous | Actor::HalfWay(_) => permission == Permission::PromptsRead,
             Actor::System(_) => true,
             Actor::Person(identity) => {
                 let by_key = identity.key.as_ref().is_none_or(|key| key.scopes.contains(&permission));
@@ -144,6 +165,54 @@ impl Ctx {
             ),
         };
         Err(Error::forbidden(message))
+    }
+
+    /// Demands that the person proved who they are within the last ten minutes, by a second factor or, where there is none,
+    /// by the password: for what would hurt if somebody else sat at the open browser (factors, keys, roles, ownership,
+    /// deleting what cannot come back). Stands behind [`Ctx::require`]. Pages send people to `/confirm` and back by
+    /// themselves; API clients show a factor to `POST /api/auth/mfa/verify`. An API key is never fresh; the operator at the
+    /// command line always is.
+    ///
+    /// # Errors
+    /// `fresh_factor_required`; `unauthenticated`.
+    pub fn require_fresh(&self) -> Result<()> {
+        if matches!(self.actor, Actor::System(_)) {
+            return Ok(());
+        }
+        let person = self.person()?;
+        let Some(session) = &person.session else {
+            let message = "This needs a person, not an API key: sign in with a browser and do it there.";
+            return Err(Error::new(Kind::Forbidden, "fresh_factor_required", message));
+        };
+        if session.proven_at.is_some_and(|at| self.now().since(at) < FRESH) {
+            return Ok(());
+        }
+        let how = match (person.user.factors.is_empty(), &person.user.password_hash) {
+            (false, _) => "your second factor again",
+            (true, Some(_)) => "your password again",
+            (true, None) => "that you sign out and in again",
+        };
+        let message = format!(
+            "This needs {how}, because the last proof that it is you is more than 10 minutes old: open /confirm, or call \
+             POST /api/auth/mfa/verify, then try again."
+        );
+        Err(Error::new(Kind::Forbidden, "fresh_factor_required", message))
+    }
+
+    /// Demands that an administrator who must have a second factor has one. The guard in front of all routes asks this;
+    /// use cases need not.
+    ///
+    /// # Errors
+    /// `mfa_enrolment_required`.
+    pub fn require_enrolled(&self) -> Result<()> {
+        let required = self.app.settings().security.admin_mfa_required;
+        let lacks = |user: &User| required && user.role.is_admin() && user.factors.is_empty();
+        if !self.identity().is_some_and(|person| lacks(&person.user)) {
+            return Ok(());
+        }
+        let message = "Administrators of this installation need a second factor, and you have none yet. \
+                       Enrol one under Settings, Security; until then nothing else is open to you.";
+        Err(Error::new(Kind::Forbidden, "mfa_enrolment_required", message))
     }
 
     /// What the actor may see of owned documents.
@@ -180,7 +249,7 @@ impl Ctx {
     ) -> AuditEntry {
         AuditEntry {
             id: AuditId::make(self.app.ids()),
-            user_id: self.user_id().cloned(),
+            user_id: self.user_id().or(self.half_way().map(|half| &half.user.id)).cloned(),
             organization_id: self.organization_id().cloned(),
             key_id: self.identity().and_then(|identity| identity.key.as_ref()).map(|key| key.id.clone()),
             action,

@@ -3,6 +3,7 @@
 
 use engify_core::account::{Session, User};
 use engify_core::api_key::ApiKey;
+use engify_core::factor::HalfSession;
 use engify_core::ids::UserId;
 use engify_core::tenancy::Scope;
 use engify_core::{Result, Time};
@@ -15,6 +16,8 @@ use crate::App;
 pub(crate) struct Doors {
     user: UserId,
     sessions: Vec<Session>,
+    /// Sign-ins that wait for their second step.
+    half_ways: Vec<HalfSession>,
     keys: Vec<ApiKey>,
     /// The session that stays; what it may do can change all the same.
     kept: Option<String>,
@@ -24,7 +27,8 @@ impl Doors {
     /// Their sessions.
     pub(crate) async fn sessions_of(app: &App, user: &User) -> Result<Self> {
         let sessions = all(app, queries::sessions_of(&user.id)).await?;
-        Ok(Self { user: user.id.clone(), sessions, keys: Vec::new(), kept: None })
+        let half_ways = all(app, queries::half_sessions_of(&user.id)).await?;
+        Ok(Self { user: user.id.clone(), sessions, half_ways, keys: Vec::new(), kept: None })
     }
 
     /// Their sessions and those of their keys that still open something.
@@ -43,6 +47,14 @@ impl Doors {
         self
     }
 
+    /// This session alone.
+    #[must_use]
+    pub(crate) fn only(mut self, session: &str) -> Self {
+        self.sessions.retain(|one| one.id == session);
+        self.half_ways.clear();
+        self
+    }
+
     /// How many sessions, how many keys.
     pub(crate) fn count(&self) -> (usize, usize) {
         (self.sessions.len(), self.keys.len())
@@ -56,6 +68,9 @@ impl Doors {
         let own = || Scope::Owner(self.user.clone());
         for session in &self.sessions {
             batch = batch.delete::<Session>(own(), &session.id);
+        }
+        for half in &self.half_ways {
+            batch = batch.delete::<HalfSession>(own(), &half.id);
         }
         for key in &self.keys {
             batch = batch.patch::<ApiKey>(Patch::new(own(), &key.id).set("revokedAt", now)?.or_skip());

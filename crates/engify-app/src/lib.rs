@@ -14,6 +14,7 @@ mod content;
 mod ctx;
 mod doors;
 pub mod exchange;
+pub mod factors;
 pub mod health;
 pub mod history;
 pub mod keys;
@@ -26,6 +27,7 @@ pub mod prompts;
 pub mod provider_keys;
 mod recorder;
 pub mod setup;
+mod tries;
 pub mod users;
 pub mod vault;
 

@@ -43,8 +43,6 @@ pub mod presets {
     pub const USER_CREATE: Limit = Limit::new("user-create", 5, 300);
     /// Tries to sign in from one address: 20 per 5 minutes.
     pub const SIGN_IN: Limit = Limit::new("sign-in", 20, 300);
-    /// Failed tries on one account: 10 per 15 minutes.
-    pub const SIGN_IN_ACCOUNT: Limit = Limit::new("sign-in-account", 10, 900);
     /// Requests for a new password from one address: 10 per 15 minutes.
     pub const FORGOT: Limit = Limit::new("forgot-password", 10, 900);
     /// Requests for a new password of one account from one address: 3 per 15 minutes.
@@ -55,6 +53,10 @@ pub mod presets {
     pub const LINK: Limit = Limit::new("link", 30, 900);
     /// Links that prove an address, asked for by one person: 5 per 15 minutes.
     pub const VERIFY: Limit = Limit::new("verify-email", 5, 900);
+    /// Steps with second factors and passkeys: 60 per 5 minutes. Wrong ones wait longer and longer besides.
+    pub const FACTOR: Limit = Limit::new("factor", 60, 300);
+    /// Codes sent to a phone, each of which costs money: 5 per 15 minutes.
+    pub const SMS: Limit = Limit::new("sms", 5, 900);
     /// API keys made: 20 an hour.
     pub const KEY_CREATE: Limit = Limit::new("key-create", 20, 3600);
     /// Invitations sent: 60 an hour.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::accounts::{self, SignUp, SignedIn};
 use crate::ctx::Ctx;
+use crate::doors::Doors;
 use crate::{App, doors, messages, prompts};
 
 const FIRST_ADMIN: &str = "first_super_admin";
@@ -133,6 +134,8 @@ pub async fn admin(ctx: &Ctx, form: SignUp) -> Result<(User, bool)> {
     let existing = ctx.app().store().first(&queries::user_by_email(&user.email)).await?;
     let target = |user: &User| Target::new("user", &user.id);
     let made = existing.is_none();
+    // Another password and another role: whoever is signed in with the old ones signs in again.
+    let mut doors = None;
     let batch = if let Some(existing) = existing {
         let scope = Scope::Everything("the operator makes an administrator");
         let patch = Patch::new(scope, &existing.id)
@@ -142,6 +145,7 @@ pub async fn admin(ctx: &Ctx, form: SignUp) -> Result<(User, bool)> {
             .set("disabledAt", serde_json::Value::Null)?
             .set("updatedAt", ctx.now())?;
         user.id = existing.id.clone();
+        doors = Some(Doors::sessions_of(ctx.app(), &existing).await?);
         let audit = ctx.audit(
             Action::AdminCreated,
             Outcome::Success,
@@ -159,8 +163,14 @@ pub async fn admin(ctx: &Ctx, form: SignUp) -> Result<(User, bool)> {
         Batch::new().insert(&user)?.insert(&audit)?
     };
     let milestone = Milestone { id: FIRST_ADMIN.to_owned(), created_at: ctx.now() };
+    let batch = match &doors {
+        Some(doors) => doors.close(batch, ctx.now())?,
+        None => batch,
+    };
     ctx.app().store().write(batch.put(&milestone)?).await?;
-    ctx.app().caches().user_changed(user.id.as_str()).await;
+    if let Some(doors) = doors {
+        doors.forget(ctx.app()).await;
+    }
     Ok((user, made))
 }
 

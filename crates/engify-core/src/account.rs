@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
+use crate::factor::FactorKind;
 use crate::ids::{OrganizationId, UserId};
 use crate::permission::Role;
 use crate::secret::{self, Secret};
@@ -26,6 +27,9 @@ pub struct User {
     /// Argon2id, PHC format; none for a person who only comes in through an identity provider or a passkey.
     #[serde(default, with = "secret::at_rest::optional")]
     pub password_hash: Option<Secret<String>>,
+    /// The kinds of second factor that are enrolled, each once: the door must know without a second read.
+    #[serde(default)]
+    pub factors: Vec<FactorKind>,
     /// When the address was proven; none until then.
     pub email_verified_at: Option<Time>,
     /// When an administrator switched the account off.
@@ -55,8 +59,12 @@ pub struct Session {
     pub expires_at: Time,
     /// Where it began.
     pub address: String,
+    /// The country where it began, ISO 3166-1 alpha-2, where a trusted proxy says so.
+    pub place: Option<String>,
     /// The browser's own words, cut to 200 characters.
     pub agent: String,
+    /// When its person last showed a factor, or the password where there is none; none is long ago.
+    pub proven_at: Option<Time>,
 }
 
 /// A kind of browser at a kind of place from which somebody signed in before: `_id` is a hash of both and of whose it is.

@@ -8,6 +8,7 @@ pub mod api_key;
 pub mod audit;
 pub mod clock;
 pub mod error;
+pub mod factor;
 pub mod identity;
 pub mod ids;
 pub mod link;

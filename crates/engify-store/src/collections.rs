@@ -3,6 +3,7 @@
 use engify_core::account::{Device, Milestone, Session, User};
 use engify_core::api_key::{ApiKey, KeyUsage};
 use engify_core::audit::{AuditBlock, AuditEntry};
+use engify_core::factor::{Ceremony, Factors, HalfSession, Passkey};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::link::Link;
 use engify_core::message::Message;
@@ -145,4 +146,15 @@ collections! {
         plain(&[("keyId", Asc), ("day", Asc)]),
     ];
     AuditBlock in "audit_chain" by |block| &block.id => [];
+    Factors in "factors" by |factors| factors.id.as_str() => [];
+    Passkey in "passkeys" by |passkey| &passkey.id => [
+        plain(&[("userId", Asc)]),
+    ];
+    Ceremony in "ceremonies" by |ceremony| &ceremony.id => [
+        plain(&[("expiresAt", Asc)]),
+    ];
+    HalfSession in "half_sessions" by |half| &half.id => [
+        plain(&[("userId", Asc)]),
+        plain(&[("expiresAt", Asc)]),
+    ];
 }

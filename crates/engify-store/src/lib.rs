@@ -19,7 +19,7 @@ mod store;
 pub use adapter::{CollectionStats, IndexReport, IndexState, QueryPlan};
 pub use batch::{Batch, Patch};
 pub use collection::{Collection, Entity};
-pub use query::{Cursor, Page, Query};
+pub use query::{Cursor, LIMIT, Page, Query};
 pub use store::{Options, Store, Target};
 
 /// A document: what is stored, whichever database stores it. Fields whose name ends in `At` hold RFC 3339 times with

@@ -4,6 +4,7 @@ use engify_core::Time;
 use engify_core::account::{Device, Session, User};
 use engify_core::api_key::{ApiKey, KeyUsage};
 use engify_core::audit::{Action, AuditBlock, AuditEntry, Outcome};
+use engify_core::factor::{Ceremony, HalfSession, Passkey};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::ids::{ApiKeyId, OrganizationId, PromptId, UserId};
 use engify_core::link::Link;
@@ -404,4 +405,28 @@ pub fn key_usage_of(user: &UserId, key: &ApiKeyId, since: &str) -> Query<KeyUsag
 pub fn all_of<E: Entity>() -> Query<E> {
     Query::new("all_of", Scope::Everything("the operator looks after the whole installation"))
         .sorted("_id", Ascending)
+}
+
+/// The passkeys of a person, oldest first.
+pub fn passkeys_of(user: &UserId) -> Query<Passkey> {
+    Query::new("passkeys_of", Scope::Owner(user.clone()))
+}
+
+/// Passkey ceremonies that ended before `now`, for clean-up.
+pub fn ceremonies_expired(now: Time) -> Query<Ceremony> {
+    Query::new("ceremonies_expired", Scope::Everything("clean-up of ended ceremonies"))
+        .below("expiresAt", now.to_string())
+        .sorted("expiresAt", Ascending)
+}
+
+/// The sign-ins of a person that wait for their second step.
+pub fn half_sessions_of(user: &UserId) -> Query<HalfSession> {
+    Query::new("half_sessions_of", Scope::Owner(user.clone()))
+}
+
+/// Sign-ins whose time for the second step ended before `now`, for clean-up.
+pub fn half_sessions_expired(now: Time) -> Query<HalfSession> {
+    Query::new("half_sessions_expired", Scope::Everything("clean-up of sign-ins that stopped half-way"))
+        .below("expiresAt", now.to_string())
+        .sorted("expiresAt", Ascending)
 }

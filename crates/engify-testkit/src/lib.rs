@@ -7,9 +7,11 @@
 
 pub mod app;
 pub mod parts;
+pub mod passkey;
 pub mod provider;
 
 pub use app::{Mail, TestApp};
+pub use passkey::SoftPasskey;
 /// The store, for tests that look at documents or damage them.
 pub use engify_store as store;
 pub use provider::{Script, ScriptedProvider};

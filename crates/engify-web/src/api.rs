@@ -6,10 +6,12 @@ mod admin;
 mod ai;
 pub(crate) mod audit;
 pub(crate) mod auth;
+mod factors;
 mod invitations;
 mod keys;
 mod messages;
 mod organizations;
+mod passkeys;
 mod patterns;
 mod prompts;
 mod provider_keys;
@@ -23,6 +25,8 @@ pub(crate) fn routes() -> Vec<Route> {
         system::routes(),
         auth::routes(),
         recovery::routes(),
+        factors::routes(),
+        passkeys::routes(),
         prompts::routes(),
         patterns::routes(),
         ai::routes(),

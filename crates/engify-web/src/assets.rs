@@ -38,6 +38,7 @@ const SOURCES: &[Source] = sources![
     "run.js": "text/javascript; charset=utf-8",
     "bench.js": "text/javascript; charset=utf-8",
     "tail.js": "text/javascript; charset=utf-8",
+    "passkey.js": "text/javascript; charset=utf-8",
 ];
 
 /// All assets. Cheap to clone.
@@ -261,6 +262,6 @@ mod tests {
             |name: &str| SOURCES.iter().find(|source| source.name == name).map_or(0, |s| s.bytes.len());
         assert!(size("app.css") < 35_000, "app.css is {} bytes", size("app.css"));
         let scripts: usize = SOURCES.iter().filter(|s| s.name.ends_with(".js")).map(|s| s.bytes.len()).sum();
-        assert!(scripts < 15_700, "scripts are {scripts} bytes");
+        assert!(scripts < 18_200, "scripts are {scripts} bytes");
     }
 }

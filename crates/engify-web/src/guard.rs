@@ -52,9 +52,10 @@ impl Guard {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or_else(|| "/".to_owned(), |path| path.as_str().to_owned());
         let method = parts.method.clone();
+        let back = back(&parts, &path);
         let ctx = match self.ctx(&parts).await {
             Ok(ctx) => ctx,
-            Err(error) => return self.refuse(error, None, &path, &method),
+            Err(error) => return self.refuse(error, None, &path, &back),
         };
         let standing = match self.admit(&ctx, &parts.headers).await {
             Ok(standing) => standing,
@@ -64,7 +65,7 @@ impl Guard {
                 {
                     audit::refused(&ctx, &format!("{method} {}", self.path), permission).await;
                 }
-                return self.refuse(error, Some(ctx), &path, &method);
+                return self.refuse(error, Some(ctx), &path, &back);
             }
         };
         parts.extensions.insert(ctx.clone());
@@ -88,7 +89,7 @@ impl Guard {
             write_standing(response.headers_mut(), &standing);
         }
         if self.is_page {
-            response = site::with_face(&self.web, &ctx, &path, response);
+            response = site::with_face(&self.web, &ctx, (&path, &back), response);
         }
         if ctx.identity().is_some() {
             security::keep_private(response.headers_mut());
@@ -125,6 +126,7 @@ impl Guard {
         let origin = Origin {
             request_id: request.extensions.get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default(),
             address: address(request, settings.core.trusted_proxies),
+            place: place(headers, settings.core.trusted_proxies),
             agent: text(headers, &header::USER_AGENT).chars().take(200).collect(),
         };
         let bearer = text(headers, &header::AUTHORIZATION);
@@ -146,6 +148,9 @@ impl Guard {
     }
 
     async fn admit(&self, ctx: &Ctx, headers: &HeaderMap) -> Result<Option<Standing>> {
+        if !self.policy.before_enrolment {
+            ctx.require_enrolled()?;
+        }
         let by_key = keys::admit(ctx).await?;
         match self.policy.access {
             Access::Public => {}
@@ -180,15 +185,14 @@ impl Guard {
         ctx.require(Permission::SystemRead)
     }
 
-    fn refuse(&self, error: Error, ctx: Option<Ctx>, path: &str, method: &Method) -> Response {
+    fn refuse(&self, error: Error, ctx: Option<Ctx>, path: &str, back: &str) -> Response {
         let stranger = error.kind() == Kind::Unauthenticated;
         if self.is_page && stranger && ctx.is_some() {
-            let back = if method == Method::GET { path } else { "/" };
             return Redirect::to(&format!("/login?next={}", site::escape(back))).into_response();
         }
         let response = Failure(error).into_response();
         match ctx {
-            Some(ctx) if self.is_page => site::with_face(&self.web, &ctx, path, response),
+            Some(ctx) if self.is_page => site::with_face(&self.web, &ctx, (path, back), response),
             _ => response,
         }
     }
@@ -223,6 +227,30 @@ fn address(request: &Parts, proxies: u8) -> String {
     let entries: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
     let entry = entries.len().checked_sub(usize::from(proxies)).and_then(|at| entries.get(at));
     entry.and_then(|entry| entry.parse::<IpAddr>().ok()).map_or(direct, |ip| ip.to_canonical().to_string())
+}
+
+/// The country that a request comes from, as the edge networks in front of us say, where there is a proxy to believe.
+fn place(headers: &HeaderMap, proxies: u8) -> Option<String> {
+    const SAYERS: [HeaderName; 2] =
+        [HeaderName::from_static("cf-ipcountry"), HeaderName::from_static("x-vercel-ip-country")];
+    let said = SAYERS.iter().map(|name| text(headers, name)).find(|said| !said.is_empty())?;
+    // Cloudflare writes XX for unknown and T1 for Tor.
+    let is_country = said.len() == 2 && said.bytes().all(|byte| byte.is_ascii_uppercase()) && said != "XX";
+    (proxies > 0 && is_country).then(|| said.to_owned())
+}
+
+/// Where to go on when somebody was sent elsewhere first: the page itself, or the page whose form it was.
+fn back(request: &Parts, path: &str) -> String {
+    if request.method == Method::GET {
+        return path.to_owned();
+    }
+    let referer = url::Url::parse(text(&request.headers, &header::REFERER)).ok();
+    let host = text(&request.headers, &header::HOST);
+    let page = referer.filter(|page| page.authority() == host).map(|page| match page.query() {
+        Some(query) => format!("{}?{query}", page.path()),
+        None => page.path().to_owned(),
+    });
+    page.unwrap_or_else(|| "/".to_owned())
 }
 
 /// The session cookie's name: with the prefix that browsers enforce where there is https.

@@ -31,9 +31,11 @@ pub mod prompt_form;
 pub mod providers;
 pub mod recovery;
 pub mod run_panel;
+pub mod security;
 pub mod settings;
 pub mod status;
 pub mod users;
+pub mod step;
 pub mod versions;
 pub mod workbench;
 

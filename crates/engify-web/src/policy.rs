@@ -31,6 +31,9 @@ pub struct Policy {
     pub body: usize,
     /// How long the reply may take to begin, the whole body read included.
     pub deadline: Duration,
+    /// Whether an administrator who must have a second factor and has none yet may come in: enrolment, their own session,
+    /// and what is not about anybody.
+    pub before_enrolment: bool,
 }
 
 /// The largest JSON body: a prompt of a million characters, escaped.
@@ -43,7 +46,8 @@ impl Policy {
     pub const SIGNED_IN: Self = Self::of(Access::SignedIn);
 
     const fn of(access: Access) -> Self {
-        Self { access, limit: None, cache: None, body: BODY, deadline: Duration::from_secs(30) }
+        let deadline = Duration::from_secs(30);
+        Self { access, limit: None, cache: None, body: BODY, deadline, before_enrolment: false }
     }
 
     /// Demands a permission.
@@ -78,5 +82,11 @@ impl Policy {
     #[must_use]
     pub const fn body(self, bytes: usize) -> Self {
         Self { body: bytes, ..self }
+    }
+
+    /// Lets in administrators who must have a second factor and have none yet.
+    #[must_use]
+    pub const fn before_enrolment(self) -> Self {
+        Self { before_enrolment: true, ..self }
     }
 }

@@ -33,7 +33,9 @@ mod prompt_form;
 mod providers;
 mod recovery;
 mod said;
+mod security;
 mod settings;
+mod step;
 mod system;
 mod users;
 mod visit;
@@ -58,10 +60,12 @@ pub(crate) fn routes() -> Vec<Route> {
         history::routes(),
         dashboard::routes(),
         settings::routes(),
+        security::routes(),
         keys::routes(),
         providers::routes(),
         account::routes(),
         recovery::routes(),
+        step::routes(),
         opshub::routes(),
         users::routes(),
         organizations::routes(),

@@ -9,6 +9,7 @@ pub mod figures;
 pub mod form;
 mod frame;
 mod icon;
+pub mod qr;
 
 pub use frame::{Find, Frame, FrameUser, Head, find, frame};
 pub use icon::Icon;

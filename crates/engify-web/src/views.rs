@@ -96,6 +96,10 @@ pub(crate) struct OneSession {
     pub(crate) last_seen_at: Time,
     pub(crate) expires_at: Time,
     pub(crate) address: String,
+    /// The country, where a proxy in front says it.
+    pub(crate) place: Option<String>,
+    /// The browser and its system in words.
+    pub(crate) device: String,
     pub(crate) agent: String,
     pub(crate) current: bool,
 }

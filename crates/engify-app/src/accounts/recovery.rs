@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engify_core::account::{Session, User};
+use engify_core::account::User;
 use engify_core::audit::{Action, Outcome, Target};
 use engify_core::error::Faults;
 use engify_core::link::Purpose;
@@ -14,6 +14,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::links;
+use crate::doors::Doors;
 use crate::limits::presets;
 use crate::messages::{self, Deed, Letter};
 use crate::{Ctx, passwords};
@@ -95,20 +96,15 @@ pub async fn reset_password(ctx: &Ctx, token: &str, password: Secret<String>) ->
         .set("passwordHash", hash.reveal())?
         .set("emailVerifiedAt", user.email_verified_at.unwrap_or(ctx.now()))?
         .set("updatedAt", ctx.now())?;
-    let sessions = app.store().find(&queries::sessions_of(&user.id).limit(1000)).await?.items;
-    let mut batch = links::used(Batch::new(), &link, ctx.now())?.patch::<User>(patch);
-    for session in &sessions {
-        batch = batch.delete::<Session>(Scope::Owner(user.id.clone()), &session.id);
-    }
-    let details = json!({ "sessionsEnded": sessions.len() });
+    let doors = Doors::sessions_of(app, &user).await?;
+    let batch = links::used(Batch::new(), &link, ctx.now())?.patch::<User>(patch);
+    let batch = doors.close(batch, ctx.now())?;
+    let details = json!({ "sessionsEnded": doors.count().0 });
     let audit = ctx.audit(Action::PasswordReset, Outcome::Success, Target::new("user", &user.id), details);
     let letter = Letter::PasswordChanged { deed: Deed::now(ctx) };
     let batch = messages::post(ctx, batch.insert(&audit)?, (&user).into(), &letter)?;
     let batch = links::void_others(ctx, batch, &link).await?;
     app.store().write(batch).await.map_err(links::named)?;
-    app.caches().user_changed(user.id.as_str()).await;
-    for session in &sessions {
-        app.caches().session_changed(&session.id).await;
-    }
+    doors.forget(app).await;
     Ok(())
 }

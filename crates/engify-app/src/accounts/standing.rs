@@ -8,7 +8,7 @@ pub(crate) async fn still_holds(ctx: &Ctx) -> bool {
     let (app, now) = (ctx.app(), ctx.now());
     let identity = match &ctx.actor {
         Actor::System(_) => return true,
-        Actor::Anonymous => return false,
+        Actor::Anonymous | Actor::HalfWay(_) => return false,
         Actor::Person(identity) => identity,
     };
     let by_session = match &identity.session {

@@ -112,6 +112,10 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("", super::audit_walk());
     all.add("", super::audit_blocks(1));
     all.add("", super::audit_head());
+    all.add("", super::passkeys_of(&user));
+    all.add("", super::ceremonies_expired(now));
+    all.add("", super::half_sessions_of(&user));
+    all.add("", super::half_sessions_expired(now));
     Ok(all.0)
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn user() -> User {
         role: Role::User,
         organization_id: None,
         password_hash: Some(Secret::new("$argon2id$…".to_owned())),
+        factors: Vec::new(),
         email_verified_at: Some(noon()),
         disabled_at: None,
         last_sign_in_at: None,
@@ -96,7 +97,9 @@ pub(crate) fn session(user: &UserId) -> Session {
         last_seen_at: noon(),
         expires_at: noon(),
         address: "127.0.0.1".to_owned(),
+        place: None,
         agent: "a browser".to_owned(),
+        proven_at: Some(noon()),
     }
 }
 

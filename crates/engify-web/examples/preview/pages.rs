@@ -10,7 +10,8 @@ use engify_web::pages::audit::{AuditFilters, AuditView};
 use engify_web::pages::opshub::{Need, OverviewView, Tile};
 use engify_web::pages::patterns::PatternsView;
 use engify_web::pages::providers::{ProviderRow, ProvidersView};
-use engify_web::pages::settings::{ProfileView, SecurityView, SessionRow};
+use engify_web::pages::security::{SecurityView, SessionRow};
+use engify_web::pages::settings::ProfileView;
 use engify_web::pages::status::{Health, ServiceRow, StatusView};
 use engify_web::pages::users::UsersView;
 use engify_web::pages::workbench::{Answer, WorkbenchView};
@@ -60,9 +61,13 @@ pub(crate) fn page(at: &Frame<'_>, samples: &Samples, has: &dyn Fn(&str) -> bool
                 ..ProfileView::default()
             },
         ),
-        "/settings/security" => pages::settings::security(
+        "/settings/security" => pages::security::page(
             at,
-            &SecurityView { sessions: (0..3).map(|n| session(samples.now, n)).collect() },
+            &SecurityView {
+                passkeys_possible: true,
+                sessions: (0..3).map(|n| session(samples.now, n)).collect(),
+                ..SecurityView::default()
+            },
         ),
         "/settings/keys" => keys::page(at, &keys_view(samples, faulty, has)),
         "/settings/providers" => providers(at, samples, has),
@@ -242,6 +247,7 @@ fn session(now: Time, at: u64) -> SessionRow {
         id: at.to_string(),
         agent: ["Firefox on Linux", "Chrome on macOS", "Safari on iPhone"][at as usize].into(),
         address: "10.0.4.17".into(),
+        place: Some("DE".into()),
         created_at: past(at * 40 + 2),
         last_seen_at: past(at * 9),
         current: at == 0,

@@ -2,12 +2,13 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use engify_app::accounts::{self, Ending, SignUp, SignedIn};
+use engify_app::accounts::{self, Admission, Ending, HalfWay, SignUp, SignedIn};
 use engify_app::limits::presets;
+use engify_core::factor::Method;
 use engify_core::{Secret, Time};
 use http::{HeaderValue, StatusCode, header};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::extract::{Caller, Json};
 use crate::guard::cookie_name;
@@ -21,30 +22,31 @@ const SMALL: usize = 16 * 1024;
 
 pub(super) fn routes() -> Vec<Route> {
     const CONFLICT: &[StatusCode] = &[StatusCode::CONFLICT];
+    const OWN: Policy = Policy::SIGNED_IN.before_enrolment();
     vec![
         Route::post("/api/auth/signup", Policy::PUBLIC.limit(presets::USER_CREATE).body(SMALL), sign_up)
             .named("Accounts", "Make an account and sign in")
             .takes::<SignUpBody>()
             .gives::<SessionView>(StatusCode::CREATED, "a session, as a cookie")
             .refuses(CONFLICT),
-        Route::post("/api/auth/signin", Policy::PUBLIC.body(SMALL), sign_in)
+        Route::post("/api/auth/signin", Policy::PUBLIC.body(SMALL).before_enrolment(), sign_in)
             .named("Accounts", "Sign in")
             .takes::<SignInBody>()
-            .gives::<SessionView>(StatusCode::OK, "a session, as a cookie")
+            .gives::<SignInView>(StatusCode::OK, "a session, as a cookie; or what to show next, and 10 minutes for it")
             .refuses(&[StatusCode::TOO_MANY_REQUESTS]),
-        Route::post("/api/auth/signout", Policy::PUBLIC.body(SMALL), sign_out)
+        Route::post("/api/auth/signout", Policy::PUBLIC.body(SMALL).before_enrolment(), sign_out)
             .named("Accounts", "End this session")
             .gives::<Done<()>>(StatusCode::OK, "ended"),
-        Route::get("/api/auth/session", Policy::PUBLIC, session)
+        Route::get("/api/auth/session", Policy::PUBLIC.before_enrolment(), session)
             .named("Accounts", "Who is signed in")
             .gives::<SessionView>(StatusCode::OK, "the person, or null"),
-        Route::get("/api/auth/sessions", Policy::SIGNED_IN, sessions)
+        Route::get("/api/auth/sessions", OWN, sessions)
             .named("Accounts", "The caller's sessions")
             .gives::<List<OneSession>>(StatusCode::OK, "the last used first"),
-        Route::delete("/api/auth/sessions", Policy::SIGNED_IN, end_others)
+        Route::delete("/api/auth/sessions", OWN, end_others)
             .named("Accounts", "End all other sessions of the caller")
             .gives::<Done<usize>>(StatusCode::OK, "how many ended"),
-        Route::delete("/api/auth/sessions/{id}", Policy::SIGNED_IN, end_one)
+        Route::delete("/api/auth/sessions/{id}", OWN, end_one)
             .named("Accounts", "End one session of the caller")
             .gives::<Done<usize>>(StatusCode::OK, "how many ended"),
     ]
@@ -72,14 +74,36 @@ struct SignInBody {
     password: String,
 }
 
-/// The cookie of a new session.
-pub(crate) fn cookie(https: bool, signed_in: &SignedIn, now: Time) -> HeaderValue {
-    let seconds = signed_in.expires.since(now).as_secs();
+/// What signing in leads to.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum SignInView {
+    /// A session.
+    Whole(SessionView),
+    /// Half a session: it opens nothing but the second step.
+    Half(HalfView),
+}
+
+/// What to show next.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct HalfView {
+    /// Always true.
+    mfa_required: bool,
+    /// What is enrolled: send one of them to `/api/auth/mfa/verify`, a passkey to `/api/auth/passkeys/signin/finish`.
+    methods: Vec<Method>,
+    /// Until when.
+    expires: Time,
+}
+
+/// The cookie of a session, or of half a one, until `expires`.
+pub(crate) fn cookie(https: bool, token: &Secret<String>, expires: Time, now: Time) -> HeaderValue {
+    let seconds = expires.since(now).as_secs();
     let secure = if https { "; Secure" } else { "" };
     let text = format!(
         "{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}",
         cookie_name(https),
-        signed_in.token.reveal()
+        token.reveal()
     );
     let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
@@ -93,9 +117,11 @@ pub(crate) fn no_cookie(https: bool) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-fn with_session(web: &Web, caller: &Caller, status: StatusCode, signed_in: &SignedIn) -> Response {
+/// A session as a reply.
+pub(super) fn with_session(web: &Web, caller: &Caller, status: StatusCode, signed_in: &SignedIn) -> Response {
     let mut response = json(status, &SessionView::new(&signed_in.user, signed_in.expires));
-    let cookie = cookie(web.app.settings().is_https(), signed_in, caller.0.now());
+    let https = web.app.settings().is_https();
+    let cookie = cookie(https, &signed_in.token, signed_in.expires, caller.0.now());
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
 }
@@ -107,8 +133,19 @@ async fn sign_up(State(web): State<Web>, caller: Caller, Json(body): Json<SignUp
 }
 
 async fn sign_in(State(web): State<Web>, caller: Caller, Json(body): Json<SignInBody>) -> Reply {
-    let signed_in = accounts::sign_in(&caller.0, &body.email, Secret::new(body.password)).await?;
-    Ok(with_session(&web, &caller, StatusCode::OK, &signed_in))
+    let admission = accounts::sign_in(&caller.0, &body.email, Secret::new(body.password)).await?;
+    let (view, token, expires) = match admission {
+        Admission::Whole(SignedIn { user, token, expires }) => {
+            (SignInView::Whole(SessionView::new(&user, expires)), token, expires)
+        }
+        Admission::Half(HalfWay { methods, token, expires }) => {
+            (SignInView::Half(HalfView { mfa_required: true, methods, expires }), token, expires)
+        }
+    };
+    let cookie = cookie(web.app.settings().is_https(), &token, expires, caller.0.now());
+    let mut response = json(StatusCode::OK, &view);
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(response)
 }
 
 async fn sign_out(State(web): State<Web>, caller: Caller) -> Reply {
@@ -132,6 +169,8 @@ async fn sessions(caller: Caller) -> Reply {
         last_seen_at: session.last_seen_at,
         expires_at: session.expires_at,
         address: session.address,
+        place: session.place,
+        device: accounts::device_name(&session.agent),
         agent: session.agent,
     });
     Ok(List::new(view.collect(), None).reply())

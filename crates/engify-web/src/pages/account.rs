@@ -3,6 +3,7 @@
 use engify_core::error::Detail;
 use maud::{Markup, html};
 
+use super::step::passkey_button;
 use crate::ui::form::{Faults, Field};
 use crate::ui::{Frame, Head, frame, problem};
 
@@ -31,10 +32,12 @@ pub fn login(at: &Frame<'_>, view: &AccountView) -> Markup {
             (Field::input("password", "Password", "password").required().autocomplete("current-password").faults(faults))
             button.btn.go.tall type="submit" { "Sign in" }
         }
+        (passkey_button("Sign in with a passkey", view.next.as_deref().unwrap_or("/prompts")))
         p.small.quiet { a href="/forgot-password" { "Forgot the password?" } }
         @if at.signup_open { p.small.quiet { "New here? " a href="/signup" { "Create an account" } } }
     };
-    narrow(at, "Sign in", "Sign in to run prompts and keep your answers.", view, form)
+    let head = Head::new("Sign in", "Sign in to run prompts and keep your answers.").with_scripts(&["passkey.js"]);
+    narrow(at, &head, view.problem.as_deref(), form)
 }
 
 /// `/signup`
@@ -55,13 +58,9 @@ pub fn signup(at: &Frame<'_>, view: &AccountView) -> Markup {
         }
         p.small.quiet { "Have an account? " a href="/login" { "Sign in" } }
     };
-    narrow(
-        at,
-        if at.signup_open { "Create an account" } else { "Sign-up is closed" },
-        "An account runs prompts and keeps the answers.",
-        view,
-        form,
-    )
+    let title = if at.signup_open { "Create an account" } else { "Sign-up is closed" };
+    let head = Head::new(title, "An account runs prompts and keeps the answers.");
+    narrow(at, &head, view.problem.as_deref(), form)
 }
 
 /// `/setup?token=…`: the link of the first start.
@@ -77,21 +76,12 @@ pub fn setup(at: &Frame<'_>, view: &AccountView, token: &str) -> Markup {
             button.btn.go.tall type="submit" { "Create the administrator" }
         }
     };
-    narrow(at, "Set up Engify", "Make the first account.", view, form)
+    narrow(at, &Head::new("Set up Engify", "Make the first account."), view.problem.as_deref(), form)
 }
 
-/// A page with one form on it.
-pub(super) fn narrow(
-    at: &Frame<'_>,
-    title: &str,
-    about: &str,
-    view: &AccountView,
-    content: Markup,
-) -> Markup {
-    let body = html! {
-        section.gate { h1 { (title) } (problem(view.problem.as_deref())) (content) }
-    };
-    frame(at, &Head::new(title, about), body)
+/// A narrow page in the middle: its title, what is wrong, and what to do.
+pub(super) fn narrow(at: &Frame<'_>, head: &Head<'_>, wrong: Option<&str>, content: Markup) -> Markup {
+    frame(at, head, html! { section.gate { h1 { (head.title) } (problem(wrong)) (content) } })
 }
 
 fn next(view: &AccountView) -> Markup {

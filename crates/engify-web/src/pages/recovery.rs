@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::account::{AccountView, narrow};
-use crate::ui::Frame;
+use crate::ui::{Frame, Head};
 use crate::ui::form::{Faults, Field};
 
 /// `/forgot-password`; `mailed` says whether letters reach people here.
@@ -23,7 +23,7 @@ pub fn forgot(at: &Frame<'_>, view: &AccountView, mailed: bool) -> Markup {
         }
         p.small.quiet { a href="/login" { "Back to sign in" } }
     };
-    narrow(at, "Forgot the password", "Choose a new password through a link.", view, form)
+    narrow(at, &Head::new("Forgot the password", "Choose a new password through a link."), view.problem.as_deref(), form)
 }
 
 /// `/reset-password?token=…`
@@ -37,7 +37,7 @@ pub fn reset(at: &Frame<'_>, view: &AccountView, token: &str) -> Markup {
             button.btn.go.tall type="submit" { "Change the password" }
         }
     };
-    narrow(at, "Choose a new password", "The last step of a forgotten password.", view, form)
+    narrow(at, &Head::new("Choose a new password", "The last step of a forgotten password."), view.problem.as_deref(), form)
 }
 
 /// `/verify-email?token=…`: a button, so that programs that follow the links in mails do not use them up.
@@ -49,7 +49,7 @@ pub fn verify(at: &Frame<'_>, view: &AccountView, token: &str) -> Markup {
             button.btn.go.tall type="submit" { "Yes, confirm this address" }
         }
     };
-    narrow(at, "Confirm your address", "So that we can reach you when it matters.", view, form)
+    narrow(at, &Head::new("Confirm your address", "So that we can reach you when it matters."), view.problem.as_deref(), form)
 }
 
 /// A link that opens nothing any more.
@@ -58,5 +58,5 @@ pub fn spent(at: &Frame<'_>, view: &AccountView) -> Markup {
         p { "Forgot the password? " a href="/forgot-password" { "Ask for a new link" } "." }
         p { "Confirming an address? Sign in, and ask for another link under " a href="/settings/profile" { "Settings, Profile" } "." }
     };
-    narrow(at, "This link works no more", "Links in mails work once.", view, text)
+    narrow(at, &Head::new("This link works no more", "Links in mails work once."), view.problem.as_deref(), text)
 }

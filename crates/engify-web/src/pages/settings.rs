@@ -1,11 +1,10 @@
-//! A person's own settings: name, password, sessions. Keys and providers have files of their own.
+//! A person's own settings: name and password. Security, keys and providers have files of their own.
 
-use engify_core::Time;
 use engify_core::error::Detail;
 use maud::{Markup, html};
 
 use crate::ui::form::{Faults, Field};
-use crate::ui::{Confirm, Frame, Head, card, figures, frame, heading, problem, tabs};
+use crate::ui::{Frame, Head, card, figures, frame, heading, problem, tabs};
 
 /// What the profile page shows.
 #[derive(Default)]
@@ -32,31 +31,13 @@ pub struct ProfileView {
     pub problem: Option<String>,
 }
 
-/// One signed-in browser.
-#[derive(Debug, Clone)]
-pub struct SessionRow {
-    /// What ends it: the session's id.
-    pub id: String,
-    /// The browser in words: `Firefox on Linux`.
-    pub agent: String,
-    /// Where it began.
-    pub address: String,
-    /// When it began.
-    pub created_at: Time,
-    /// When it was last used.
-    pub last_seen_at: Time,
-    /// Whether it is this one.
-    pub current: bool,
-}
-
-/// What the security page shows.
-pub struct SecurityView {
-    /// This one first, then by last use.
-    pub sessions: Vec<SessionRow>,
-}
-
 /// The frame of all settings pages.
 pub(super) fn inside(at: &Frame<'_>, title: &str, body: Markup) -> Markup {
+    inside_with(at, title, &[], body)
+}
+
+/// The same with scripts of the page's own.
+pub(super) fn inside_with(at: &Frame<'_>, title: &str, scripts: &[&str], body: Markup) -> Markup {
     let below =
         |path: &str| at.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let tab = |text: &'static str, path: &str| (text, None, path.to_owned(), below(path));
@@ -68,7 +49,7 @@ pub(super) fn inside(at: &Frame<'_>, title: &str, body: Markup) -> Markup {
         tab("Providers", "/settings/providers"),
     ];
     let body = html! { (heading(title, html! {})) (tabs("Settings", &links)) div.settings-body { (body) } };
-    frame(at, &Head::new(title, "Your settings."), body)
+    frame(at, &Head::new(title, "Your settings.").with_scripts(scripts), body)
 }
 
 /// `/settings/profile`
@@ -121,38 +102,4 @@ fn unproven(email: &str) -> Markup {
             form method="post" action="/settings/email/resend" { button.btn type="submit" { "Send it again" } }
         }
     }
-}
-
-/// `/settings/security`
-pub fn security(at: &Frame<'_>, view: &SecurityView) -> Markup {
-    let others = view.sessions.iter().filter(|session| !session.current).count();
-    let aside = html! {
-        @if others > 0 { (Confirm {
-            open: "End all others", title: "End all other sessions?",
-            consequence: "Every other browser is signed out at once and must sign in again. This one stays. API keys go on working.",
-            button: "End all other sessions", action: "/settings/sessions/end".to_owned(), fields: vec![("id", "all".to_owned())], destroys: true,
-        }) }
-    };
-    let body = crate::ui::flush(
-        "Sessions",
-        aside,
-        html! {
-            table.data {
-                thead { tr { th { "Browser" } th { "Address" } th { "Began" } th { "Last used" } th.r { span.sr { "Actions" } } } }
-                tbody { @for session in &view.sessions { tr {
-                    td.main { (session.agent) @if session.current { " " span.chip { "This one" } } }
-                    td data-label="Address" { span.mono { (session.address) } }
-                    td data-label="Began" { span.quiet { (figures::when(at.now, session.created_at)) } }
-                    td data-label="Last used" { span.quiet { (figures::when(at.now, session.last_seen_at)) } }
-                    td.r { @if !session.current {
-                        form method="post" action="/settings/sessions/end" {
-                            input type="hidden" name="id" value=(session.id);
-                            button.btn.bare type="submit" aria-label={ "End the session of " (session.agent) } { "End" }
-                        }
-                    } }
-                } } }
-            }
-        },
-    );
-    inside(at, "Security", body)
 }

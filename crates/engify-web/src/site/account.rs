@@ -1,15 +1,16 @@
 //! Coming in and going out.
 
 use axum::response::Response;
-use engify_app::accounts::{self, SignUp, SignedIn};
+use engify_app::accounts::{self, Admission, SignUp, SignedIn};
 use engify_app::limits::presets;
 use engify_app::setup;
-use engify_core::Secret;
+use engify_core::{Secret, Time};
 use http::header;
 use serde::Deserialize;
 
 use super::form::Wrong;
 use super::said::Said;
+use super::step::second_step;
 use super::visit::Visit;
 use super::{KEPT, go, local, ok};
 use crate::api::auth::{cookie, no_cookie};
@@ -22,14 +23,14 @@ use crate::route::Route;
 /// The largest of these forms, bytes.
 const SMALL: usize = 16 * 1024;
 /// Where people go who came for nothing in particular.
-const IN: &str = "/prompts";
+pub(super) const IN: &str = "/prompts";
 
 pub(super) fn routes() -> Vec<Route> {
     const FORM: Policy = Policy::PUBLIC.body(SMALL);
     vec![
-        Route::get("/login", Policy::PUBLIC.cache(KEPT), login).page(),
-        Route::post("/login", FORM, sign_in).page(),
-        Route::post("/logout", FORM, sign_out).page(),
+        Route::get("/login", Policy::PUBLIC.cache(KEPT).before_enrolment(), login).page(),
+        Route::post("/login", FORM.before_enrolment(), sign_in).page(),
+        Route::post("/logout", FORM.before_enrolment(), sign_out).page(),
         Route::get("/signup", Policy::PUBLIC.cache(KEPT), signup).page(),
         Route::post("/signup", FORM.limit(presets::USER_CREATE), sign_up).page(),
         Route::get("/setup", Policy::PUBLIC, set_up).page(),
@@ -83,7 +84,12 @@ async fn login(visit: Visit, Query(Next { next }): Query<Next>) -> Response {
 async fn sign_in(visit: Visit, Form(form): Form<SignInForm>) -> Reply {
     let next = local(form.next);
     match accounts::sign_in(&visit.ctx, &form.email, Secret::new(form.password)).await {
-        Ok(signed_in) => Ok(with_session(&visit, &signed_in, go(next.as_deref().unwrap_or(IN)))),
+        Ok(Admission::Whole(signed_in)) => {
+            Ok(with_session(&visit, &signed_in, go(next.as_deref().unwrap_or(IN))))
+        }
+        Ok(Admission::Half(half)) => {
+            Ok(with_cookie(&visit, (&half.token, half.expires), go(&second_step(next.as_deref()))))
+        }
         Err(error) => {
             let wrong = Wrong::of(error)?;
             let view = view(&wrong, String::new(), form.email, next);
@@ -147,8 +153,17 @@ fn view(wrong: &Wrong, name: String, email: String, next: Option<String>) -> Acc
     AccountView { name, email, faults: wrong.faults(&[]), problem, next }
 }
 
-pub(super) fn with_session(visit: &Visit, signed_in: &SignedIn, mut response: Response) -> Response {
-    let cookie = cookie(visit.app().settings().is_https(), signed_in, visit.ctx.now());
+pub(super) fn with_session(visit: &Visit, signed_in: &SignedIn, response: Response) -> Response {
+    with_cookie(visit, (&signed_in.token, signed_in.expires), response)
+}
+
+/// The same reply with the cookie of a session, or of half a one.
+pub(super) fn with_cookie(
+    visit: &Visit,
+    (token, expires): (&Secret<String>, Time),
+    mut response: Response,
+) -> Response {
+    let cookie = cookie(visit.app().settings().is_https(), token, expires, visit.ctx.now());
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
 }

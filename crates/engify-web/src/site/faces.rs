@@ -8,7 +8,7 @@ use engify_core::{Error, Kind};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
-use super::html;
+use super::{escape, go, html};
 use super::visit::Visit;
 use crate::guard::session_cookie;
 use crate::outer::RequestId;
@@ -17,9 +17,15 @@ use crate::reply::{Faced, Failed, Failure};
 use crate::ui::figures::sentence;
 use crate::web::Web;
 
-/// A page's failure as a page; everything else as it is. `path` may have a query.
-pub(crate) fn with_face(web: &Web, ctx: &Ctx, path: &str, mut response: Response) -> Response {
+/// A page's failure as a page, or as the way to where it is mended; everything else as it is. `path` may have a query;
+/// `back` is the page to come back to.
+pub(crate) fn with_face(web: &Web, ctx: &Ctx, (path, back): (&str, &str), mut response: Response) -> Response {
     let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() else { return response };
+    match error.code() {
+        "fresh_factor_required" => return go(&format!("/confirm?next={}", escape(back))),
+        "mfa_enrolment_required" => return go("/settings/security"),
+        _ => {}
+    }
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     let visit = Visit::new(web, ctx.clone(), path, None);
     let message = message(&error);
@@ -74,7 +80,7 @@ async fn with_face_of(web: &Web, parts: &Parts, response: Response) -> Response 
     let credential = cookie.map_or(Credential::None, Credential::Session);
     let ctx = accounts::resolve(&web.app, credential, origin.clone()).await;
     let ctx = ctx.unwrap_or_else(|_| Ctx::new(&web.app, Actor::Anonymous, origin));
-    with_face(web, &ctx, path, response)
+    with_face(web, &ctx, (path, path), response)
 }
 
 fn takes_html(headers: &HeaderMap) -> bool {

@@ -14,11 +14,12 @@ use crate::route::Route;
 use crate::web::Web;
 
 pub(super) fn routes() -> Vec<Route> {
+    const FILE: Policy = Policy::PUBLIC.before_enrolment();
     vec![
-        Route::get("/assets/{*path}", Policy::PUBLIC, asset),
-        Route::get("/favicon.ico", Policy::PUBLIC, favicon),
-        Route::get("/robots.txt", Policy::PUBLIC, robots),
-        Route::get("/.well-known/security.txt", Policy::PUBLIC, security),
+        Route::get("/assets/{*path}", FILE, asset),
+        Route::get("/favicon.ico", FILE, favicon),
+        Route::get("/robots.txt", FILE, robots),
+        Route::get("/.well-known/security.txt", FILE, security),
     ]
 }
 

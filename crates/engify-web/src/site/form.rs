@@ -62,6 +62,7 @@ impl Wrong {
     /// What typing something else cannot mend: that is a page of its own.
     pub(super) fn of(error: Error) -> Result<Self, Failure> {
         match error.kind() {
+            Kind::Forbidden if error.code() == "fresh_factor_required" => Err(Failure(error)),
             Kind::NotFound | Kind::Unavailable | Kind::Internal => Err(Failure(error)),
             Kind::Invalid
             | Kind::Unauthenticated

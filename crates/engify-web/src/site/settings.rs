@@ -1,9 +1,8 @@
-//! A person's own settings: name, password, sessions. Keys have a file of their own.
+//! A person's own settings: name and password. Security and keys have files of their own.
 
 use axum::response::Response;
-use engify_app::accounts::{self, Ending};
+use engify_app::accounts;
 use engify_app::limits::presets;
-use engify_core::account::Session;
 use engify_core::{Result, Secret};
 use serde::Deserialize;
 
@@ -12,7 +11,7 @@ use super::said::Said;
 use super::visit::Visit;
 use super::{go, ok};
 use crate::extract::Form;
-use crate::pages::settings::{self, ProfileView, SecurityView, SessionRow};
+use crate::pages::settings::{self, ProfileView};
 use crate::policy::Policy;
 use crate::reply::Reply;
 use crate::route::Route;
@@ -28,8 +27,6 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/settings/password", CHANGE, change_password).page(),
         Route::post("/settings/email", CHANGE, change_address).page(),
         Route::post("/settings/email/resend", CHANGE, resend).page(),
-        Route::get("/settings/security", Policy::SIGNED_IN, security).page(),
-        Route::post("/settings/sessions/end", CHANGE, end_sessions).page(),
     ]
 }
 
@@ -122,32 +119,4 @@ async fn resend(visit: Visit) -> Reply {
     let wrong = Wrong::of(error)?;
     let view = ProfileView { problem: Some(wrong.problem(&[])), ..view(&visit)? };
     Ok(wrong.reply(settings::profile(&visit.frame(), &view)))
-}
-
-async fn security(visit: Visit) -> Reply {
-    let own =
-        visit.ctx.identity().and_then(|identity| identity.session.as_ref()).map(|session| session.id.clone());
-    let row = |session: Session| SessionRow {
-        current: own.as_ref() == Some(&session.id),
-        id: session.id,
-        agent: accounts::device_name(&session.agent),
-        address: session.address,
-        created_at: session.created_at,
-        last_seen_at: session.last_seen_at,
-    };
-    let mut sessions: Vec<SessionRow> = accounts::sessions(&visit.ctx).await?.into_iter().map(row).collect();
-    sessions.sort_by_key(|session| !session.current);
-    Ok(ok(settings::security(&visit.frame(), &SecurityView { sessions })))
-}
-
-/// Which session; `all` for all others.
-#[derive(Deserialize)]
-struct Which {
-    id: String,
-}
-
-async fn end_sessions(visit: Visit, Form(form): Form<Which>) -> Reply {
-    let ending = if form.id == "all" { Ending::Others } else { Ending::One(form.id) };
-    accounts::end_sessions(&visit.ctx, ending).await?;
-    Ok(Said::SessionsEnded.at("/settings/security"))
 }

@@ -23,6 +23,9 @@ pub struct Frame<'a> {
     pub signup_open: bool,
 }
 
+/// The scripts that import `stream.js`.
+const STREAMING: [&str; 2] = ["run.js", "bench.js"];
+
 /// Who is signed in, as far as the frame needs to know.
 pub struct FrameUser {
     /// As people call them.
@@ -108,7 +111,7 @@ pub fn frame(frame: &Frame<'_>, head: &Head<'_>, body: Markup) -> Markup {
                 link rel="icon" href=(frame.assets.url("favicon.svg")) type="image/svg+xml";
                 script src=(frame.assets.url("theme.js")) {}
                 link rel="stylesheet" href=(frame.assets.url("app.css"));
-                @if !head.scripts.is_empty() {
+                @if head.scripts.iter().any(|script| STREAMING.contains(script)) {
                     link rel="modulepreload" href=(frame.assets.url("stream.js"));
                 }
                 @for script in scripts {

@@ -1,0 +1,45 @@
+//! Taking all second factors off somebody's account: for people who lost every one of them.
+
+use engify_core::account::User;
+use engify_core::audit::{Action, Outcome, Target};
+use engify_core::factor::{Factors, Passkey};
+use engify_core::permission::Permission;
+use engify_core::tenancy::Scope;
+use engify_core::Result;
+use engify_store::{Batch, Patch};
+use serde_json::json;
+
+use super::passkeys_of;
+use crate::ctx::Ctx;
+use crate::doors::Doors;
+use crate::users;
+
+/// Removes every second factor of somebody and ends all their sessions. They sign in with the password alone afterwards,
+/// so whoever asks for this must know by another way that it is they who ask. Answers how many sessions ended.
+///
+/// # Errors
+/// `forbidden` without `users:write`; `outranked`; `fresh_factor_required`; `not_found`.
+pub async fn reset(ctx: &Ctx, user: &str) -> Result<usize> {
+    ctx.require_for(Permission::UsersWrite, Action::FactorsReset, Target::new("user", user)).await?;
+    let user = users::reached(ctx, user, Permission::UsersWrite).await?;
+    users::check_rank(ctx, user.role)?;
+    ctx.require_fresh()?;
+    let app = ctx.app();
+    let doors = Doors::sessions_of(app, &user).await?;
+    let everything = || Scope::Everything("an administrator resets the factors of an account");
+    let passkeys = passkeys_of(app, &user.id).await?;
+    let batch = passkeys.iter().fold(doors.close(Batch::new(), ctx.now())?, |batch, key| batch.delete::<Passkey>(everything(), &key.id));
+    let patch = Patch::new(everything(), &user.id)
+        .set("factors", Vec::<String>::new())?
+        .set("updatedAt", ctx.now())?;
+    let details = json!({ "had": user.factors, "sessionsEnded": doors.count().0 });
+    let target = Target::new("user", &user.id);
+    let audit = ctx
+        .audit(Action::FactorsReset, Outcome::Success, target, details)
+        .concerning(user.organization_id.as_ref());
+    let batch =
+        batch.delete::<Factors>(everything(), &user.id).patch::<User>(patch).insert(&audit)?;
+    app.store().write(batch).await?;
+    doors.forget(app).await;
+    Ok(doors.count().0)
+}
