@@ -34,8 +34,8 @@ pub mod run_panel;
 pub mod security;
 pub mod settings;
 pub mod status;
-pub mod users;
 pub mod step;
+pub mod users;
 pub mod versions;
 pub mod workbench;
 

@@ -32,7 +32,10 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/api/auth/signin", Policy::PUBLIC.body(SMALL).before_enrolment(), sign_in)
             .named("Accounts", "Sign in")
             .takes::<SignInBody>()
-            .gives::<SignInView>(StatusCode::OK, "a session, as a cookie; or what to show next, and 10 minutes for it")
+            .gives::<SignInView>(
+                StatusCode::OK,
+                "a session, as a cookie; or what to show next, and 10 minutes for it",
+            )
             .refuses(&[StatusCode::TOO_MANY_REQUESTS]),
         Route::post("/api/auth/signout", Policy::PUBLIC.body(SMALL).before_enrolment(), sign_out)
             .named("Accounts", "End this session")

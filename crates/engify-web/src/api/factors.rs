@@ -36,10 +36,16 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/api/auth/mfa/totp/confirm", STEP, confirm)
             .named("Second factors", "Enrol the authenticator app whose code this is")
             .takes::<CodeBody>()
-            .gives::<CodesView>(StatusCode::OK, "recovery codes, shown once; none where there are some already")
+            .gives::<CodesView>(
+                StatusCode::OK,
+                "recovery codes, shown once; none where there are some already",
+            )
             .refuses(CONFLICT),
         Route::post("/api/auth/mfa/verify", VERIFY, verify)
-            .named("Second factors", "The second step of signing in; or the factor again, to be fresh for 10 minutes")
+            .named(
+                "Second factors",
+                "The second step of signing in; or the factor again, to be fresh for 10 minutes",
+            )
             .takes::<VerifyBody>()
             .gives::<SessionView>(StatusCode::OK, "a session, as a cookie; or the one that there is"),
         Route::post("/api/auth/mfa/recovery-codes", STEP, renew)

@@ -118,7 +118,8 @@ async fn accept(
     let accepted = organizations::accept(&caller.0, &token, person).await?;
     let mut response: Response = json(StatusCode::OK, &OrganizationView::from(accepted.organization));
     if let Some(signed_in) = &accepted.signed_in {
-        let cookie = cookie(web.app.settings().is_https(), &signed_in.token, signed_in.expires, caller.0.now());
+        let cookie =
+            cookie(web.app.settings().is_https(), &signed_in.token, signed_in.expires, caller.0.now());
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)

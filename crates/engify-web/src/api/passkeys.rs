@@ -37,10 +37,16 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/api/auth/passkeys/register/finish", STEP, register_finish)
             .named("Passkeys", "Enrol the passkey that the browser made")
             .takes::<RegisterBody>()
-            .gives::<EnrolledView>(StatusCode::CREATED, "the passkey, and recovery codes where there were none")
+            .gives::<EnrolledView>(
+                StatusCode::CREATED,
+                "the passkey, and recovery codes where there were none",
+            )
             .refuses(CONFLICT),
         Route::post("/api/auth/passkeys/signin/start", PROVE, prove_start)
-            .named("Passkeys", "Begin to sign in with a passkey: as second step, without a password, or to be fresh")
+            .named(
+                "Passkeys",
+                "Begin to sign in with a passkey: as second step, without a password, or to be fresh",
+            )
             .gives::<StartedView>(StatusCode::OK, "for navigator.credentials.get")
             .refuses(&[StatusCode::CONFLICT, StatusCode::NOT_FOUND]),
         Route::post("/api/auth/passkeys/signin/finish", PROVE, prove_finish)

@@ -36,7 +36,8 @@ pub fn login(at: &Frame<'_>, view: &AccountView) -> Markup {
         p.small.quiet { a href="/forgot-password" { "Forgot the password?" } }
         @if at.signup_open { p.small.quiet { "New here? " a href="/signup" { "Create an account" } } }
     };
-    let head = Head::new("Sign in", "Sign in to run prompts and keep your answers.").with_scripts(&["passkey.js"]);
+    let head =
+        Head::new("Sign in", "Sign in to run prompts and keep your answers.").with_scripts(&["passkey.js"]);
     narrow(at, &head, view.problem.as_deref(), form)
 }
 

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::account::{AccountView, narrow};
-use crate::ui::{Frame, Head};
 use crate::ui::form::{Faults, Field};
+use crate::ui::{Frame, Head};
 
 /// `/forgot-password`; `mailed` says whether letters reach people here.
 pub fn forgot(at: &Frame<'_>, view: &AccountView, mailed: bool) -> Markup {
@@ -23,7 +23,12 @@ pub fn forgot(at: &Frame<'_>, view: &AccountView, mailed: bool) -> Markup {
         }
         p.small.quiet { a href="/login" { "Back to sign in" } }
     };
-    narrow(at, &Head::new("Forgot the password", "Choose a new password through a link."), view.problem.as_deref(), form)
+    narrow(
+        at,
+        &Head::new("Forgot the password", "Choose a new password through a link."),
+        view.problem.as_deref(),
+        form,
+    )
 }
 
 /// `/reset-password?token=…`
@@ -37,7 +42,12 @@ pub fn reset(at: &Frame<'_>, view: &AccountView, token: &str) -> Markup {
             button.btn.go.tall type="submit" { "Change the password" }
         }
     };
-    narrow(at, &Head::new("Choose a new password", "The last step of a forgotten password."), view.problem.as_deref(), form)
+    narrow(
+        at,
+        &Head::new("Choose a new password", "The last step of a forgotten password."),
+        view.problem.as_deref(),
+        form,
+    )
 }
 
 /// `/verify-email?token=…`: a button, so that programs that follow the links in mails do not use them up.
@@ -49,7 +59,12 @@ pub fn verify(at: &Frame<'_>, view: &AccountView, token: &str) -> Markup {
             button.btn.go.tall type="submit" { "Yes, confirm this address" }
         }
     };
-    narrow(at, &Head::new("Confirm your address", "So that we can reach you when it matters."), view.problem.as_deref(), form)
+    narrow(
+        at,
+        &Head::new("Confirm your address", "So that we can reach you when it matters."),
+        view.problem.as_deref(),
+        form,
+    )
 }
 
 /// A link that opens nothing any more.
@@ -58,5 +73,10 @@ pub fn spent(at: &Frame<'_>, view: &AccountView) -> Markup {
         p { "Forgot the password? " a href="/forgot-password" { "Ask for a new link" } "." }
         p { "Confirming an address? Sign in, and ask for another link under " a href="/settings/profile" { "Settings, Profile" } "." }
     };
-    narrow(at, &Head::new("This link works no more", "Links in mails work once."), view.problem.as_deref(), text)
+    narrow(
+        at,
+        &Head::new("This link works no more", "Links in mails work once."),
+        view.problem.as_deref(),
+        text,
+    )
 }

@@ -65,18 +65,22 @@ pub fn page(at: &Frame<'_>, view: &SecurityView) -> Markup {
 
 fn app(at: &Frame<'_>, view: &SecurityView) -> Markup {
     let state = if view.totp_since.is_some() { status(Tone::Ok, "on") } else { status(Tone::Plain, "off") };
-    card("Authenticator app", state, html! { div.stack {
-        @match view.totp_since {
-            Some(since) => p { "Signing in asks for the app's code since " (figures::when(at.now, since)) "." },
-            None => p { "An app on your phone shows a new code every 30 seconds. With it, a stolen password opens nothing." },
-        }
-        div.row.wrap {
-            form method="post" action="/settings/security/totp" {
-                button type="submit" class=(if view.enabled { "btn" } else { "btn go" }) { (if view.totp_since.is_some() { "Use another app" } else { "Set up an app" }) }
+    card(
+        "Authenticator app",
+        state,
+        html! { div.stack {
+            @match view.totp_since {
+                Some(since) => p { "Signing in asks for the app's code since " (figures::when(at.now, since)) "." },
+                None => p { "An app on your phone shows a new code every 30 seconds. With it, a stolen password opens nothing." },
             }
-            @if view.totp_since.is_some() { (off("totp", "Remove the app", "Remove the authenticator app?")) }
-        }
-    } })
+            div.row.wrap {
+                form method="post" action="/settings/security/totp" {
+                    button type="submit" class=(if view.enabled { "btn" } else { "btn go" }) { (if view.totp_since.is_some() { "Use another app" } else { "Set up an app" }) }
+                }
+                @if view.totp_since.is_some() { (off("totp", "Remove the app", "Remove the authenticator app?")) }
+            }
+        } },
+    )
 }
 
 /// A form behind a question that removes a kind of factor.
@@ -99,16 +103,20 @@ fn recovery(view: &SecurityView) -> Markup {
         0..=2 => Tone::Warn,
         _ => Tone::Ok,
     };
-    card("Recovery codes", status(tone, &format!("{} left", view.recovery_codes)), html! { div.stack {
-        p { "Each opens your account once when phone and keys are gone. They come with the first factor and are shown once: keep them on paper." }
-        @if view.enabled {
-            div.row { (Confirm {
-                open: "Make new codes", title: "Make new recovery codes?",
-                consequence: "You get ten new ones, shown once. The old ones open nothing any more.",
-                button: "Make new codes", action: "/settings/security/codes".to_owned(), fields: Vec::new(), destroys: false,
-            }) }
-        }
-    } })
+    card(
+        "Recovery codes",
+        status(tone, &format!("{} left", view.recovery_codes)),
+        html! { div.stack {
+            p { "Each opens your account once when phone and keys are gone. They come with the first factor and are shown once: keep them on paper." }
+            @if view.enabled {
+                div.row { (Confirm {
+                    open: "Make new codes", title: "Make new recovery codes?",
+                    consequence: "You get ten new ones, shown once. The old ones open nothing any more.",
+                    button: "Make new codes", action: "/settings/security/codes".to_owned(), fields: Vec::new(), destroys: false,
+                }) }
+            }
+        } },
+    )
 }
 
 fn passkeys(at: &Frame<'_>, view: &SecurityView) -> Markup {
@@ -128,13 +136,17 @@ fn passkeys(at: &Frame<'_>, view: &SecurityView) -> Markup {
             }
         }
     };
-    flush("Passkeys", html! { span.small.faint { (view.passkeys.len()) } }, html! {
-        @if !view.passkeys.is_empty() { table.data {
-            thead { tr { th { "Name" } th { "Enrolled" } th { "Last used" } th.r { span.sr { "Actions" } } } }
-            tbody { @for passkey in &view.passkeys { (passkey_row(at, passkey)) } }
-        } }
-        (add)
-    })
+    flush(
+        "Passkeys",
+        html! { span.small.faint { (view.passkeys.len()) } },
+        html! {
+            @if !view.passkeys.is_empty() { table.data {
+                thead { tr { th { "Name" } th { "Enrolled" } th { "Last used" } th.r { span.sr { "Actions" } } } }
+                tbody { @for passkey in &view.passkeys { (passkey_row(at, passkey)) } }
+            } }
+            (add)
+        },
+    )
 }
 
 fn passkey_row(at: &Frame<'_>, passkey: &Passkey) -> Markup {
@@ -163,23 +175,27 @@ fn sessions(at: &Frame<'_>, sessions: &[SessionRow]) -> Markup {
             button: "End all other sessions", action: "/settings/sessions/end".to_owned(), fields: vec![("id", "all".to_owned())], destroys: true,
         }) }
     };
-    flush("Sessions", aside, html! {
-        table.data {
-            thead { tr { th { "Browser" } th { "Address" } th { "Began" } th { "Last used" } th.r { span.sr { "Actions" } } } }
-            tbody { @for session in sessions { tr {
-                td.main { (session.agent) @if session.current { " " span.chip { "This one" } } }
-                td data-label="Address" { span.mono { (session.address) } @if let Some(place) = &session.place { " " span.chip { (place) } } }
-                td data-label="Began" { span.quiet { (figures::when(at.now, session.created_at)) } }
-                td data-label="Last used" { span.quiet { (figures::when(at.now, session.last_seen_at)) } }
-                td.r { @if !session.current {
-                    form method="post" action="/settings/sessions/end" {
-                        input type="hidden" name="id" value=(session.id);
-                        button.btn.bare type="submit" aria-label={ "End the session of " (session.agent) } { "End" }
-                    }
-                } }
-            } } }
-        }
-    })
+    flush(
+        "Sessions",
+        aside,
+        html! {
+            table.data {
+                thead { tr { th { "Browser" } th { "Address" } th { "Began" } th { "Last used" } th.r { span.sr { "Actions" } } } }
+                tbody { @for session in sessions { tr {
+                    td.main { (session.agent) @if session.current { " " span.chip { "This one" } } }
+                    td data-label="Address" { span.mono { (session.address) } @if let Some(place) = &session.place { " " span.chip { (place) } } }
+                    td data-label="Began" { span.quiet { (figures::when(at.now, session.created_at)) } }
+                    td data-label="Last used" { span.quiet { (figures::when(at.now, session.last_seen_at)) } }
+                    td.r { @if !session.current {
+                        form method="post" action="/settings/sessions/end" {
+                            input type="hidden" name="id" value=(session.id);
+                            button.btn.bare type="submit" aria-label={ "End the session of " (session.agent) } { "End" }
+                        }
+                    } }
+                } } }
+            }
+        },
+    )
 }
 
 /// What the page of an authenticator app shows.
@@ -196,7 +212,8 @@ pub struct TotpView {
 
 /// `/settings/security/totp`
 pub fn totp(at: &Frame<'_>, view: &TotpView) -> Markup {
-    let spaced: Vec<&str> = view.secret.as_bytes().chunks(4).filter_map(|part| std::str::from_utf8(part).ok()).collect();
+    let spaced: Vec<&str> =
+        view.secret.as_bytes().chunks(4).filter_map(|part| std::str::from_utf8(part).ok()).collect();
     let body = html! {
         (problem(view.problem.as_deref()))
         div.pair {

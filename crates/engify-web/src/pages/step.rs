@@ -27,14 +27,24 @@ pub struct StepView {
 pub fn second(at: &Frame<'_>, view: &StepView) -> Markup {
     let head = Head::new("Second step", "The second step of signing in.");
     let below = html! { p.small.quiet { a href="/login" { "Sign in as somebody else" } } };
-    narrow(at, &head.with_scripts(&["passkey.js"]), view.problem.as_deref(), html! { (form(view, "Sign in")) (below) })
+    narrow(
+        at,
+        &head.with_scripts(&["passkey.js"]),
+        view.problem.as_deref(),
+        html! { (form(view, "Sign in")) (below) },
+    )
 }
 
 /// `/confirm`
 pub fn confirm(at: &Frame<'_>, view: &StepView) -> Markup {
     let head = Head::new("Confirm that it is you", "What you are about to do asks for your proof again.");
     let why = html! { p.quiet { "What comes next could hurt if somebody else sat at this browser. Your answer counts for 10 minutes." } };
-    narrow(at, &head.with_scripts(&["passkey.js"]), view.problem.as_deref(), html! { (why) (form(view, "Confirm")) })
+    narrow(
+        at,
+        &head.with_scripts(&["passkey.js"]),
+        view.problem.as_deref(),
+        html! { (why) (form(view, "Confirm")) },
+    )
 }
 
 fn form(view: &StepView, button: &str) -> Markup {
@@ -62,11 +72,17 @@ fn form(view: &StepView, button: &str) -> Markup {
 fn field(method: Method) -> Field<'static> {
     let field = match method {
         Method::Password => {
-            return Field::input("password", "Password", "code").required().autocomplete("current-password").focus();
+            return Field::input("password", "Password", "code")
+                .required()
+                .autocomplete("current-password")
+                .focus();
         }
-        Method::RecoveryCode => Field::text("Recovery code", "code").help("One of the ten that you were given. Each is good once."),
+        Method::RecoveryCode => Field::text("Recovery code", "code")
+            .help("One of the ten that you were given. Each is good once."),
         Method::Sms => Field::text("Code", "code").help("Six digits, from the message on your phone."),
-        Method::Totp | Method::Passkey => Field::text("Code", "code").help("Six digits, from your authenticator app."),
+        Method::Totp | Method::Passkey => {
+            Field::text("Code", "code").help("Six digits, from your authenticator app.")
+        }
     };
     let autocomplete = if method == Method::RecoveryCode { "off" } else { "one-time-code" };
     field.required().autocomplete(autocomplete).faults(Faults(&[])).focus()

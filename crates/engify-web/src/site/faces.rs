@@ -8,8 +8,8 @@ use engify_core::{Error, Kind};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
-use super::{escape, go, html};
 use super::visit::Visit;
+use super::{escape, go, html};
 use crate::guard::session_cookie;
 use crate::outer::RequestId;
 use crate::pages::errors::{self, ErrorView};
@@ -19,7 +19,12 @@ use crate::web::Web;
 
 /// A page's failure as a page, or as the way to where it is mended; everything else as it is. `path` may have a query;
 /// `back` is the page to come back to.
-pub(crate) fn with_face(web: &Web, ctx: &Ctx, (path, back): (&str, &str), mut response: Response) -> Response {
+pub(crate) fn with_face(
+    web: &Web,
+    ctx: &Ctx,
+    (path, back): (&str, &str),
+    mut response: Response,
+) -> Response {
     let Some(Failed(error)) = response.extensions_mut().remove::<Failed>() else { return response };
     match error.code() {
         "fresh_factor_required" => return go(&format!("/confirm?next={}", escape(back))),

@@ -127,7 +127,8 @@ async fn confirm(visit: Visit, Form(form): Form<Code>) -> Reply {
         Err(error) => {
             let wrong = Wrong::of(error)?;
             let Some(view) = totp_view(&visit).await? else { return Ok(go(PAGE)) };
-            let view = TotpView { faults: wrong.faults(&[]), problem: Some(wrong.problem(&["code"])), ..view };
+            let view =
+                TotpView { faults: wrong.faults(&[]), problem: Some(wrong.problem(&["code"])), ..view };
             Ok(unkept(wrong.reply(pages::totp(&visit.frame(), &view))))
         }
     }

@@ -98,19 +98,25 @@ async fn confirmed(visit: Visit, Form(proof): Form<Proof>) -> Reply {
 }
 
 /// The step with what can be shown: what was asked for, else the first that is a code, else a passkey.
-async fn view(visit: &Visit, action: &'static str, with: Option<Method>, next: Option<String>) -> Result<StepView> {
+async fn view(
+    visit: &Visit,
+    action: &'static str,
+    with: Option<Method>,
+    next: Option<String>,
+) -> Result<StepView> {
     let methods = factors::methods(&visit.ctx).await?;
     let asked = with.filter(|with| methods.contains(with));
-    let code = methods.iter().copied().find(|method| matches!(method, Method::Totp | Method::Sms | Method::Password));
+    let code = methods
+        .iter()
+        .copied()
+        .find(|method| matches!(method, Method::Totp | Method::Sms | Method::Password));
     let method = asked.or(code).unwrap_or(Method::Passkey);
     Ok(StepView { action, methods, method, next: next.unwrap_or_else(|| IN.to_owned()), problem: None })
 }
 
 fn went_on(visit: &Visit, verified: &Verified, next: &str) -> Response {
     match verified {
-        Verified::SignedIn(signed_in) => {
-            with_cookie(visit, (&signed_in.token, signed_in.expires), go(next))
-        }
+        Verified::SignedIn(signed_in) => with_cookie(visit, (&signed_in.token, signed_in.expires), go(next)),
         Verified::Refreshed { .. } => go(next),
     }
 }

@@ -31,7 +31,10 @@ mod tests {
     #[test]
     fn a_code_is_drawn_without_styles_and_with_its_margin() {
         let svg = qr("otpauth://totp/Engify:ana", "A code").into_string();
-        assert!(svg.starts_with("<svg role=\"img\" aria-label=\"A code\" viewBox=\"0 0 33 33\""), "{svg:.120}");
+        assert!(
+            svg.starts_with("<svg role=\"img\" aria-label=\"A code\" viewBox=\"0 0 33 33\""),
+            "{svg:.120}"
+        );
         // The finder pattern's corner stands behind the margin.
         assert!(svg.contains("d=\"M4 4h1v1h-1zM5 4h1v1h-1z") && !svg.contains("style"), "{svg:.400}");
         assert_eq!(qr(&"x".repeat(5000), "Too long").into_string(), "");

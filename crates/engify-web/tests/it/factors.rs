@@ -96,7 +96,11 @@ async fn a_code_opens_one_thing_once() {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 401], "of two at once, one wins");
     let (three, _) = first_step(&ana, "ana").await;
-    assert_eq!(verify(&three, "totp", &code).await.refused(401), "invalid_code", "and later it opens nothing");
+    assert_eq!(
+        verify(&three, "totp", &code).await.refused(401),
+        "invalid_code",
+        "and later it opens nothing"
+    );
 
     test.clock.advance(Duration::from_secs(30));
     let next = phone.code(&test);
@@ -137,10 +141,13 @@ async fn half_a_session_opens_nothing_anywhere() {
         if route.path.starts_with("/api/auth/passkeys/signin") || route.path == "/login/factor" {
             continue;
         }
-        let path: Vec<&str> = route.path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
+        let path: Vec<&str> =
+            route.path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
         let ask = |client: Client| {
             let (method, path) = (route.method.clone(), path.join("/"));
-            async move { client.send(method, &path, &[("content-type", "application/json")], Body::from("{}")).await }
+            async move {
+                client.send(method, &path, &[("content-type", "application/json")], Body::from("{}")).await
+            }
         };
         let (by_half, by_stranger) = (ask(half.clone()).await, ask(stranger.clone()).await);
         assert_eq!(by_half.status, by_stranger.status, "{} {}: {}", route.method, route.path, by_half.text);
@@ -217,13 +224,20 @@ async fn what_is_sensitive_asks_again_after_ten_minutes() {
     // With a factor the password is not enough any more.
     test.clock.advance(Duration::from_secs(600));
     let wrong_method = verify(&ana, "password", PASSWORD).await;
-    assert_eq!((wrong_method.refused(400).as_str(), wrong_method.fields()), ("invalid_request", vec!["method".to_owned()]));
+    assert_eq!(
+        (wrong_method.refused(400).as_str(), wrong_method.fields()),
+        ("invalid_request", vec!["method".to_owned()])
+    );
     assert_eq!(ana.post("/api/auth/mfa/disable", &json!({})).await.refused(403), "fresh_factor_required");
     verify(&ana, "totp", &phone.code(&test)).await.with(200);
     ana.post("/api/auth/mfa/disable", &json!({})).await.with(200);
     let status = ana.get("/api/auth/mfa/status").await.with(200);
     assert_eq!((&status["enabled"], &status["recoveryCodesLeft"]), (&json!(false), &json!(0)));
-    assert_eq!(first_step(&ana, "ana").await.1.with(200)["user"]["name"], "ana", "the password alone opens again");
+    assert_eq!(
+        first_step(&ana, "ana").await.1.with(200)["user"]["name"],
+        "ana",
+        "the password alone opens again"
+    );
 }
 
 #[tokio::test]
@@ -232,7 +246,12 @@ async fn an_api_key_is_never_fresh() {
     let ana = Client::of(&test).signed_up("ana").await;
     let made = ana.post("/api/v2/users/api-keys", &json!({ "name": "ci" })).await.with(201);
     let key = ana.with_key(made["data"]["key"].as_str().unwrap());
-    for path in ["/api/auth/mfa/totp/enroll", "/api/auth/mfa/disable", "/api/auth/mfa/recovery-codes", "/api/auth/passkeys/register/start"] {
+    for path in [
+        "/api/auth/mfa/totp/enroll",
+        "/api/auth/mfa/disable",
+        "/api/auth/mfa/recovery-codes",
+        "/api/auth/passkeys/register/start",
+    ] {
         assert_eq!(key.post(path, &json!({})).await.refused(403), "forbidden", "{path}");
     }
     let code = json!({ "method": "password", "code": PASSWORD });
@@ -309,13 +328,22 @@ async fn an_administrator_without_a_factor_is_stopped_everywhere_but_at_enrolmen
     for route in engify_web::routes() {
         let open = OPEN_BEFORE.iter().any(|path| {
             route.path == *path
-                || (path.ends_with('/') || path.ends_with("passkeys") || path.ends_with("security")) && route.path.starts_with(path)
+                || (path.ends_with('/') || path.ends_with("passkeys") || path.ends_with("security"))
+                    && route.path.starts_with(path)
         });
         if open {
             continue;
         }
-        let path: Vec<&str> = route.path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
-        let reply = admin.send(route.method.clone(), &path.join("/"), &[("content-type", "application/json")], Body::from("{}")).await;
+        let path: Vec<&str> =
+            route.path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
+        let reply = admin
+            .send(
+                route.method.clone(),
+                &path.join("/"),
+                &[("content-type", "application/json")],
+                Body::from("{}"),
+            )
+            .await;
         if route.is_page && reply.status == 303 {
             assert_eq!(reply.headers["location"], "/settings/security", "{} {}", route.method, route.path);
         } else {

@@ -57,7 +57,10 @@ async fn a_passkey_is_the_second_step_and_makes_a_session_fresh() {
     assert_eq!(reply.with(200)["user"]["name"], "ana");
     half.keep_cookie(&reply);
     test.clock.advance(Duration::from_secs(601));
-    assert_eq!(half.post("/api/auth/mfa/recovery-codes", &json!({})).await.refused(403), "fresh_factor_required");
+    assert_eq!(
+        half.post("/api/auth/mfa/recovery-codes", &json!({})).await.refused(403),
+        "fresh_factor_required"
+    );
     show(&half, &mut device).await.with(200);
     half.post("/api/auth/mfa/recovery-codes", &json!({})).await.with(200);
 }
@@ -73,7 +76,10 @@ async fn a_passkey_of_somebody_else_is_no_second_step() {
     let (half, _) = first_step(&ana, "ana").await;
     assert_eq!(show(&half, &mut bens).await.refused(401), "invalid_passkey");
     let started = ben.stranger().post("/api/auth/passkeys/signin/start", &json!({})).await.with(200);
-    assert_eq!(finish(&half, &started, bens.get(&started["publicKey"])).await.refused(401), "invalid_passkey");
+    assert_eq!(
+        finish(&half, &started, bens.get(&started["publicKey"])).await.refused(401),
+        "invalid_passkey"
+    );
 }
 
 #[tokio::test]
@@ -83,11 +89,15 @@ async fn a_ceremony_is_good_for_one_answer_by_whoever_began_it_within_five_minut
     let mut device = SoftPasskey::new("phone");
     enrol(&ana, &mut device, "").await.with(201);
     let stranger = ana.stranger();
-    let start = async |client: &Client| client.post("/api/auth/passkeys/signin/start", &json!({})).await.with(200);
+    let start =
+        async |client: &Client| client.post("/api/auth/passkeys/signin/start", &json!({})).await.with(200);
 
     let started = start(&stranger).await;
     finish(&stranger, &started, device.get(&started["publicKey"])).await.with(200);
-    assert_eq!(finish(&stranger, &started, device.get(&started["publicKey"])).await.refused(409), "ceremony_over");
+    assert_eq!(
+        finish(&stranger, &started, device.get(&started["publicKey"])).await.refused(409),
+        "ceremony_over"
+    );
 
     let own = start(&ana).await;
     assert_eq!(finish(&stranger, &own, device.get(&own["publicKey"])).await.refused(409), "ceremony_over");
@@ -122,7 +132,10 @@ async fn what_a_device_must_not_do_is_refused() {
     assert_eq!(show(&stranger, &mut unknown).await.refused(401), "invalid_passkey");
     let started = stranger.post("/api/auth/passkeys/signin/start", &json!({})).await.with(200);
     let nonsense = finish(&stranger, &started, json!({ "id": 7 })).await;
-    assert_eq!((nonsense.refused(400).as_str(), nonsense.fields()), ("invalid_request", vec!["credential".to_owned()]));
+    assert_eq!(
+        (nonsense.refused(400).as_str(), nonsense.fields()),
+        ("invalid_request", vec!["credential".to_owned()])
+    );
     show(&stranger, &mut device).await.with(200);
 }
 
@@ -140,7 +153,10 @@ async fn passkeys_are_named_renamed_and_deleted_by_their_owner_alone() {
     assert_eq!(ben.delete(&path).await.refused(404), "not_found");
     assert_eq!(ben.patch(&path, &json!({ "name": "Mine" })).await.refused(404), "not_found");
     assert_eq!(ana.patch(&path, &json!({ "name": "" })).await.fields(), ["name"]);
-    assert_eq!(ana.patch(&path, &json!({ "name": "Old phone" })).await.with(200)["data"]["name"], "Old phone");
+    assert_eq!(
+        ana.patch(&path, &json!({ "name": "Old phone" })).await.with(200)["data"]["name"],
+        "Old phone"
+    );
 
     ana.delete(&path).await.with(200);
     assert_eq!(show(&ana.stranger(), &mut phone).await.refused(401), "invalid_passkey");
@@ -148,14 +164,21 @@ async fn passkeys_are_named_renamed_and_deleted_by_their_owner_alone() {
     show(&ana.stranger(), &mut laptop).await.with(200);
     let laptop_path = format!("/api/auth/passkeys/{}", second["passkey"]["id"].as_str().unwrap());
     ana.delete(&laptop_path).await.with(200);
-    assert_eq!(first_step(&ana, "ana").await.1.with(200)["user"]["name"], "ana", "without factors the password opens");
+    assert_eq!(
+        first_step(&ana, "ana").await.1.with(200)["user"]["name"],
+        "ana",
+        "without factors the password opens"
+    );
 }
 
 #[tokio::test]
 async fn an_address_that_is_no_name_allows_no_passkeys_and_says_so() {
     let test = TestApp::with(&[("NEXTAUTH_URL", "http://127.0.0.1:3000")]).await;
     let ana = Client::of(&test).signed_up("ana").await;
-    assert_eq!(ana.post("/api/auth/passkeys/register/start", &json!({})).await.refused(409), "passkeys_unavailable");
+    assert_eq!(
+        ana.post("/api/auth/passkeys/register/start", &json!({})).await.refused(409),
+        "passkeys_unavailable"
+    );
     let body = json!({ "email": "ana@example.com", "password": PASSWORD });
     ana.stranger().post("/api/auth/signin", &body).await.with(200);
 }
