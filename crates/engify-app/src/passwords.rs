@@ -41,6 +41,7 @@ impl Hasher {
         password: Secret<String>,
         hash: Option<Secret<String>>,
     ) -> Result<bool> {
+        metrics::counter!("engify_password_checks_total").increment(1);
         self.off_runtime(move || {
             let known = hash.is_some();
             let hash = hash.as_ref().map_or(NOBODY, |hash| hash.reveal().as_str());

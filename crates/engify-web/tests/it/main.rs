@@ -28,3 +28,4 @@ mod system;
 mod team;
 mod tenants;
 mod users;
+mod timing;
