@@ -154,7 +154,8 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
     // Wrong tries count against account and address together, so that a stranger elsewhere cannot lock anybody out.
     let bucket = format!("{account}@{address}");
     let taken = app.limiter().take(presets::SIGN_IN, address, 1);
-    let attempt = taken.and_then(|_| app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, address)]));
+    let attempt =
+        taken.and_then(|_| app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, address)]));
     let attempt = match attempt {
         Ok(attempt) => attempt,
         Err(refusal) => return Err(too_often(ctx, refusal, &masked(&account)).await),

@@ -135,7 +135,13 @@ pub async fn disable(ctx: &Ctx, kind: Option<FactorKind>) -> Result<()> {
 }
 
 /// Writes a removal: what is left, the end of the other sessions, the audit line.
-async fn remove(ctx: &Ctx, mut held: Factors, passkeys: usize, with: Batch, details: serde_json::Value) -> Result<()> {
+async fn remove(
+    ctx: &Ctx,
+    mut held: Factors,
+    passkeys: usize,
+    with: Batch,
+    details: serde_json::Value,
+) -> Result<()> {
     let person = ctx.person()?;
     let kinds = kinds(&held, passkeys);
     if kinds.is_empty() {
@@ -221,7 +227,8 @@ fn raced(fault: Error) -> Error {
     if !is_race(&fault) {
         return fault;
     }
-    let message = "Your second factors were changed by another request at the same time. Look at them and try again.";
+    let message =
+        "Your second factors were changed by another request at the same time. Look at them and try again.";
     Error::new(Kind::Conflict, "factors_changed", message)
 }
 

@@ -118,7 +118,9 @@ impl Try<'_> {
 fn wait(patience: Patience, wrong: u32) -> Duration {
     match wrong.checked_sub(patience.free) {
         None => Duration::ZERO,
-        Some(beyond) => FIRST_WAIT.saturating_mul(1_u32.checked_shl(beyond).unwrap_or(u32::MAX)).min(LONGEST_WAIT),
+        Some(beyond) => {
+            FIRST_WAIT.saturating_mul(1_u32.checked_shl(beyond).unwrap_or(u32::MAX)).min(LONGEST_WAIT)
+        }
     }
 }
 

@@ -75,7 +75,8 @@ pub(crate) async fn admit(ctx: &Ctx, user: User, details: Value) -> Result<Admis
     };
     let ended = app.store().find(&queries::half_sessions_expired(now).limit(CLEARED)).await?.items;
     let everything = || Scope::Everything("clean-up of sign-ins that stopped half-way");
-    let batch = ended.iter().fold(Batch::new(), |batch, old| batch.delete::<HalfSession>(everything(), &old.id));
+    let batch =
+        ended.iter().fold(Batch::new(), |batch, old| batch.delete::<HalfSession>(everything(), &old.id));
     app.store().write(batch.insert(&half)?).await?;
     let methods = factors::methods_for(app, &user).await?;
     Ok(Admission::Half(HalfWay { methods, token, expires: half.expires_at }))
@@ -127,7 +128,9 @@ pub(super) async fn by_half(app: &App, token: &str) -> Result<Option<HalfIdentit
         return Ok(None);
     }
     let everything = Scope::Everything("the cookie tells who is half-way in");
-    let Some(half) = app.store().get::<HalfSession>(&everything, &hash(token)).await? else { return Ok(None) };
+    let Some(half) = app.store().get::<HalfSession>(&everything, &hash(token)).await? else {
+        return Ok(None);
+    };
     if half.expires_at <= app.clock().now() {
         return Ok(None);
     }

@@ -82,7 +82,11 @@ pub async fn by_session(app: &App, token: &str) -> Result<Option<Identity>> {
         return Ok(None);
     }
     let ends = end(app, &session, &user);
-    let session = if ends == session.expires_at { session } else { Session { expires_at: ends, ..(*session).clone() }.into() };
+    let session = if ends == session.expires_at {
+        session
+    } else {
+        Session { expires_at: ends, ..(*session).clone() }.into()
+    };
     let now = app.clock().now();
     if now.since(session.last_seen_at) > SEEN_EVERY {
         let patch =

@@ -79,7 +79,8 @@ pub async fn register_start(ctx: &Ctx) -> Result<Started> {
         let message = format!("You have {MOST_PASSKEYS} passkeys; delete one that is not used any more.");
         return Err(Error::new(Kind::Conflict, "too_many_passkeys", message));
     }
-    let known = there.iter().map(credential).map(|known| Ok(known?.cred_id().clone())).collect::<Result<_>>()?;
+    let known =
+        there.iter().map(credential).map(|known| Ok(known?.cred_id().clone())).collect::<Result<_>>()?;
     let (options, state) = webauthn(ctx.app())?
         .start_passkey_registration(handle(&user.id), user.email.as_str(), &user.name, Some(known))
         .map_err(Error::internal)?;
@@ -266,12 +267,16 @@ fn credential(passkey: &Passkey) -> Result<Credential> {
 
 fn read<T: serde::de::DeserializeOwned>(answer: Value) -> Result<T> {
     serde_json::from_value(answer).map_err(|fault| {
-        Error::field("credential", format!("is not what a browser answers, as PublicKeyCredential.toJSON() writes it: {fault}"))
+        Error::field(
+            "credential",
+            format!("is not what a browser answers, as PublicKeyCredential.toJSON() writes it: {fault}"),
+        )
     })
 }
 
 fn unknown() -> Error {
-    let message = "This passkey opens no account here. Sign in another way and enrol it under Settings, Security.";
+    let message =
+        "This passkey opens no account here. Sign in another way and enrol it under Settings, Security.";
     Error::new(Kind::Unauthenticated, "invalid_passkey", message)
 }
 

@@ -33,7 +33,8 @@ pub async fn renew(ctx: &Ctx) -> Result<Codes> {
     let mut held = held(ctx.app(), &person.user.id).await?;
     let codes = make(ctx.app().ids(), &mut held);
     let target = Target::new("user", &person.user.id);
-    let audit = ctx.audit(Action::RecoveryCodesMade, Outcome::Success, target, json!({ "codes": codes.len() }));
+    let audit =
+        ctx.audit(Action::RecoveryCodesMade, Outcome::Success, target, json!({ "codes": codes.len() }));
     ctx.app().store().write(used(ctx, held)?.insert(&audit)?).await.map_err(raced)?;
     Ok(codes)
 }
@@ -79,7 +80,8 @@ fn hash(user: &UserId, code: &str) -> String {
         'i' | 'l' => '1',
         other => other,
     });
-    let digest = Sha256::new().chain_update(user.as_str()).chain_update(":").chain_update(meant.collect::<String>());
+    let digest =
+        Sha256::new().chain_update(user.as_str()).chain_update(":").chain_update(meant.collect::<String>());
     hex::encode(digest.finalize())
 }
 
@@ -111,8 +113,10 @@ mod tests {
     #[test]
     fn a_code_of_somebody_else_is_none() {
         let ids = ids();
-        let (mut ana, mut ben) =
-            (Factors::none(UserId::make(&ids), Time::from_millis(0)), Factors::none(UserId::make(&ids), Time::from_millis(0)));
+        let (mut ana, mut ben) = (
+            Factors::none(UserId::make(&ids), Time::from_millis(0)),
+            Factors::none(UserId::make(&ids), Time::from_millis(0)),
+        );
         let codes = make(&ids, &mut ana);
         ben.recovery_codes = ana.recovery_codes.clone();
         assert!(!spend(&mut ben, codes[0].reveal()));

@@ -1,11 +1,11 @@
 //! Taking all second factors off somebody's account: for people who lost every one of them.
 
+use engify_core::Result;
 use engify_core::account::User;
 use engify_core::audit::{Action, Outcome, Target};
 use engify_core::factor::{Factors, Passkey};
 use engify_core::permission::Permission;
 use engify_core::tenancy::Scope;
-use engify_core::Result;
 use engify_store::{Batch, Patch};
 use serde_json::json;
 
@@ -28,7 +28,9 @@ pub async fn reset(ctx: &Ctx, user: &str) -> Result<usize> {
     let doors = Doors::sessions_of(app, &user).await?;
     let everything = || Scope::Everything("an administrator resets the factors of an account");
     let passkeys = passkeys_of(app, &user.id).await?;
-    let batch = passkeys.iter().fold(doors.close(Batch::new(), ctx.now())?, |batch, key| batch.delete::<Passkey>(everything(), &key.id));
+    let batch = passkeys.iter().fold(doors.close(Batch::new(), ctx.now())?, |batch, key| {
+        batch.delete::<Passkey>(everything(), &key.id)
+    });
     let patch = Patch::new(everything(), &user.id)
         .set("factors", Vec::<String>::new())?
         .set("updatedAt", ctx.now())?;
@@ -37,8 +39,7 @@ pub async fn reset(ctx: &Ctx, user: &str) -> Result<usize> {
     let audit = ctx
         .audit(Action::FactorsReset, Outcome::Success, target, details)
         .concerning(user.organization_id.as_ref());
-    let batch =
-        batch.delete::<Factors>(everything(), &user.id).patch::<User>(patch).insert(&audit)?;
+    let batch = batch.delete::<Factors>(everything(), &user.id).patch::<User>(patch).insert(&audit)?;
     app.store().write(batch).await?;
     doors.forget(app).await;
     Ok(doors.count().0)

@@ -77,7 +77,8 @@ pub async fn confirm(ctx: &Ctx, code: &Secret<String>) -> Result<Codes> {
         return Err(Error::new(Kind::Conflict, "not_enrolling", message));
     };
     let Some(step) = step(app, &person.user.id, &pending, code)? else {
-        let issue = "is not the code that the app shows now; check the clock of the device, then take the next code";
+        let issue =
+            "is not the code that the app shows now; check the clock of the device, then take the next code";
         return Err(Error::field("code", issue));
     };
     attempt.right();
@@ -86,7 +87,8 @@ pub async fn confirm(ctx: &Ctx, code: &Secret<String>) -> Result<Codes> {
     let kinds = kinds(&held, passkeys_of(app, &person.user.id).await?.len());
     let doors = Doors::sessions_of(app, &person.user).await?.but(person.session.as_deref());
     let details = json!({ "factor": "totp", "recoveryCodes": codes.len() });
-    let audit = ctx.audit(Action::FactorEnrolled, Outcome::Success, Target::new("user", &person.user.id), details);
+    let audit =
+        ctx.audit(Action::FactorEnrolled, Outcome::Success, Target::new("user", &person.user.id), details);
     let batch = doors.close(saved(ctx, held, &kinds)?, ctx.now())?.insert(&audit)?;
     app.store().write(batch).await.map_err(raced)?;
     doors.forget(app).await;

@@ -29,6 +29,7 @@ const STEP: u32 = 50;
 pub async fn dissolve(ctx: &Ctx, id: &str, name: &str) -> Result<()> {
     let target = Target::new("organization", id);
     ctx.require_for(Permission::OrganizationManage, Action::OrganizationDeleted, target).await?;
+    ctx.require_fresh()?;
     let organization = reached(ctx, id, Permission::OrganizationManage).await?;
     check_owner(ctx, &organization)?;
     if name.trim() != organization.name {

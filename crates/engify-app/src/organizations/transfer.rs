@@ -18,6 +18,7 @@ use crate::Ctx;
 pub async fn transfer(ctx: &Ctx, id: &str, to: &str) -> Result<Organization> {
     let target = Target::new("organization", id);
     ctx.require_for(Permission::OrganizationManage, Action::OrganizationTransferred, target).await?;
+    ctx.require_fresh()?;
     insist(|| attempt(ctx, id, to)).await
 }
 

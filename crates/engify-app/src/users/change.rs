@@ -17,10 +17,11 @@ use crate::organizations::{insist, membership};
 /// Changes somebody's role: dead for every session of theirs at once here, within a second everywhere.
 ///
 /// # Errors
-/// `not_found`; `outranked`; `owner_protected`; `last_super_admin`; `invalid_request` for a role that does not go with
+/// `not_found`; `fresh_factor_required`; `outranked`; `owner_protected`; `last_super_admin`; `invalid_request` for a role that does not go with
 /// where they belong; `forbidden` without `users:manage_roles`.
 pub async fn set_role(ctx: &Ctx, id: &str, role: &str) -> Result<User> {
     ctx.require_for(Permission::UsersManageRoles, Action::UserRoleChanged, Target::new("user", id)).await?;
+    ctx.require_fresh()?;
     let role = Role::parse(role).map_err(|issue| Error::field("role", issue))?;
     insist(|| async {
         let user = reached(ctx, id, Permission::UsersManageRoles).await?;

@@ -3,6 +3,7 @@
 use engify_core::account::{Device, User};
 use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, Target};
+use engify_core::factor::{Factors, Passkey};
 use engify_core::identity::LinkedIdentity;
 use engify_core::link::Link;
 use engify_core::permission::{Permission, Role};
@@ -27,7 +28,7 @@ const STEP: u32 = 200;
 /// added meanwhile; a deletion that is broken off is finished by asking again.
 ///
 /// # Errors
-/// `not_found`; `forbidden` for everybody but super admins; `own_account`; `owner_protected`; `last_super_admin`.
+/// `not_found`; `forbidden` for everybody but super admins; `fresh_factor_required`; `own_account`; `owner_protected`; `last_super_admin`.
 pub async fn delete(ctx: &Ctx, id: &str) -> Result<()> {
     ctx.require_for(Permission::UsersWrite, Action::UserUpdated, Target::new("user", id)).await?;
     let user = changeable(ctx, id).await?;
@@ -35,6 +36,7 @@ pub async fn delete(ctx: &Ctx, id: &str) -> Result<()> {
         let message = "Only super admins delete accounts. You can remove this person from your organization.";
         return Err(Error::new(Kind::Forbidden, "forbidden", message));
     }
+    ctx.require_fresh()?;
     disable(ctx, id).await?;
     let own = || Scope::Owner(user.id.clone());
     let private = |visibility| visibility == Visibility::Private;
@@ -54,12 +56,17 @@ pub async fn delete(ctx: &Ctx, id: &str) -> Result<()> {
     purge::<ProviderKey>(ctx, queries::provider_keys_of(&keys), &of_keys, |_| true).await?;
     ctx.app().caches().provider_keys_changed(&keys.to_string()).await;
     purge::<LinkedIdentity>(ctx, queries::identities_of(&user.id), &own(), |_| true).await?;
+    purge::<Passkey>(ctx, queries::passkeys_of(&user.id), &own(), |_| true).await?;
     purge::<Link>(ctx, queries::links_of(&user.id), &own(), |_| true).await?;
     purge::<Device>(ctx, queries::devices_of(&user.id), &own(), |_| true).await?;
     let doors = Doors::sessions_of(ctx.app(), &user).await?;
     let scope = Scope::Everything("whom the caller may delete was settled before");
     let audit = line_on(ctx, Action::UserUpdated, &user, json!({ "deleted": true, "role": user.role }));
-    let batch = doors.close(Batch::new(), ctx.now())?.delete::<User>(scope, &user.id).insert(&audit)?;
+    let batch = doors
+        .close(Batch::new(), ctx.now())?
+        .delete::<Factors>(scope.clone(), &user.id)
+        .delete::<User>(scope, &user.id)
+        .insert(&audit)?;
     ctx.app().store().write(batch).await?;
     doors.forget(ctx.app()).await;
     ctx.app().caches().library_changed();

@@ -2,6 +2,7 @@
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
+use engify_app::factors;
 use engify_app::limits::presets;
 use engify_app::users::{self, NewUser, Search};
 use engify_core::permission::Permission;
@@ -63,6 +64,9 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/api/v2/users/{id}/end-sessions", WRITE, end_sessions)
             .named("Users", "End somebody's sessions")
             .gives::<Done<Ended>>(StatusCode::OK, "ended"),
+        Route::post("/api/v2/users/{id}/reset-factors", WRITE, reset_factors)
+            .named("Users", "Take all second factors off an account; its sessions end")
+            .gives::<Done<Ended>>(StatusCode::OK, "the password alone opens it now"),
     ]
 }
 
@@ -180,5 +184,10 @@ struct Ended {
 
 async fn end_sessions(caller: Caller, Path(id): Path<String>) -> Reply {
     let sessions = users::end_sessions(&caller.0, &id).await?;
+    Ok(Done::reply(StatusCode::OK, Ended { sessions }))
+}
+
+async fn reset_factors(caller: Caller, Path(id): Path<String>) -> Reply {
+    let sessions = factors::reset(&caller.0, &id).await?;
     Ok(Done::reply(StatusCode::OK, Ended { sessions }))
 }

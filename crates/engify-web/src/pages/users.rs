@@ -189,6 +189,10 @@ fn facts(at: &Frame<'_>, view: &UserView<'_>) -> Markup {
                     None => span.quiet { "none" },
                 }
             }
+            dt { "Second factors" } dd {
+                @if user.factors.is_empty() { (status(Tone::Warn, "none")) }
+                @for factor in &user.factors { (chip(factor.as_str())) " " }
+            }
             dt { "API keys" } dd.num { (figures::counted(view.keys, "live key", "live keys")) }
             dt { "Last sign-in" } dd { @match user.last_sign_in_at { Some(time) => (figures::when(at.now, time)), None => "never" } }
             dt { "Since" } dd { (figures::when(at.now, user.created_at)) }
@@ -260,6 +264,11 @@ fn danger(view: &UserView<'_>) -> Markup {
                         button: "Switch the account off", action: to("disable"), fields: Vec::new(), destroys: true,
                     })
                 }
+                @if !user.factors.is_empty() { (Confirm {
+                    open: "Reset second factors", title: &format!("Take all second factors off the account of {}?", user.name),
+                    consequence: "Authenticator app, passkeys and recovery codes stop counting, and their sessions end. Do this only when you know by another way that it is they who ask: the password alone opens the account until they enrol again.",
+                    button: "Reset the factors", action: to("reset-factors"), fields: Vec::new(), destroys: true,
+                }) }
                 @if view.may_delete { (Confirm {
                     open: "Delete", title: &format!("Delete the account of {}?", user.name),
                     consequence: "Their private prompts, private runs, keys and sessions are deleted with it. What they made public or shared with an organization stays under their name. This cannot be undone.",

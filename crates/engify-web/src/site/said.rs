@@ -53,6 +53,7 @@ said! {
     RoleChanged "role" "The role is changed. Their sessions ended.",
     SwitchedOff "off" "The account is switched off. Its sessions ended, its keys open nothing.",
     SwitchedOn "on" "The account is switched on again.",
+    FactorsReset "factors-reset" "The second factors are gone. The password alone opens the account until its owner enrols again.",
     OrganizationMade "organization" "The organization is yours. Invite its first members.",
     OrganizationDeleted "organization-deleted" "The organization is deleted.",
     Transferred "transferred" "The organization has another owner now.",

@@ -2,9 +2,9 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use engify_app::Ctx;
 use engify_app::limits::presets;
 use engify_app::users::{self, NewUser, Search};
+use engify_app::{Ctx, factors};
 use engify_core::permission::{Permission, Role};
 use engify_core::{Error, Result};
 use maud::Markup;
@@ -39,6 +39,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/opshub/users/{id}/disable", WRITE, disable).page(),
         Route::post("/opshub/users/{id}/enable", WRITE, enable).page(),
         Route::post("/opshub/users/{id}/end-sessions", WRITE, end_sessions).page(),
+        Route::post("/opshub/users/{id}/reset-factors", WRITE, reset_factors).page(),
         Route::post("/opshub/users/{id}/delete", WRITE.deadline(120), delete).page(),
     ]
 }
@@ -165,6 +166,11 @@ async fn enable(visit: Visit, Path(id): Path<String>) -> Reply {
 async fn end_sessions(visit: Visit, Path(id): Path<String>) -> Reply {
     let done = users::end_sessions(&visit.ctx, &id).await;
     settled(visit, &id, done, Said::SessionsEnded, None).await
+}
+
+async fn reset_factors(visit: Visit, Path(id): Path<String>) -> Reply {
+    let done = factors::reset(&visit.ctx, &id).await;
+    settled(visit, &id, done, Said::FactorsReset, None).await
 }
 
 async fn delete(visit: Visit, Path(id): Path<String>) -> Reply {

@@ -4,6 +4,7 @@ use engify_app::organizations::{Letter, Overview};
 use engify_app::users::Detail;
 use engify_core::Time;
 use engify_core::account::{Session, User};
+use engify_core::factor::FactorKind;
 use engify_core::organization::{Invitation, Organization, OrganizationSettings};
 use engify_core::permission::Role;
 use schemars::JsonSchema;
@@ -138,6 +139,8 @@ pub(crate) struct UserDetailView {
     organization: Option<String>,
     /// Whether the organization is theirs.
     owner: bool,
+    /// The second factors they have.
+    factors: Vec<FactorKind>,
     /// How many of their API keys open something.
     live_keys: usize,
     sessions: Vec<TheirSession>,
@@ -173,6 +176,7 @@ impl From<Detail> for UserDetailView {
             email_verified_at: detail.user.email_verified_at,
             organization: detail.organization.map(|organization| organization.name),
             owner: detail.owner,
+            factors: detail.user.factors.clone(),
             live_keys: detail.keys,
             sessions: detail.sessions.into_iter().map(TheirSession::from).collect(),
         }

@@ -42,7 +42,12 @@ pub(super) enum State {
 }
 
 /// Keeps the state of a ceremony that begins.
-pub(super) async fn begin(ctx: &Ctx, user: Option<&UserId>, state: &State, options: Value) -> Result<Started> {
+pub(super) async fn begin(
+    ctx: &Ctx,
+    user: Option<&UserId>,
+    state: &State,
+    options: Value,
+) -> Result<Started> {
     let app = ctx.app();
     let token = Secret::new(hex::encode(app.ids().random::<32>()));
     let ceremony = Ceremony {
@@ -67,7 +72,9 @@ pub(super) async fn take(ctx: &Ctx, token: &str, user: Option<&UserId>) -> Resul
     let ceremony = ctx.app().store().get::<Ceremony>(&everything(), &id).await?;
     // A ceremony that anybody may answer is good for somebody who meanwhile showed a password, too.
     let fits = |kept: &Ceremony| {
-        kept.used_at.is_none() && kept.expires_at > ctx.now() && (kept.user_id.is_none() || kept.user_id.as_ref() == user)
+        kept.used_at.is_none()
+            && kept.expires_at > ctx.now()
+            && (kept.user_id.is_none() || kept.user_id.as_ref() == user)
     };
     let ceremony = ceremony.filter(fits).ok_or_else(over)?;
     let patch = Patch::new(everything(), &id).when("usedAt", Value::Null)?.set("usedAt", ctx.now())?;
@@ -78,7 +85,8 @@ pub(super) async fn take(ctx: &Ctx, token: &str, user: Option<&UserId>) -> Resul
 
 /// The answer came too late, twice, or to something else.
 pub(super) fn over() -> Error {
-    let message = "This request to the passkey is over: it is good for one answer within 5 minutes. Begin again.";
+    let message =
+        "This request to the passkey is over: it is good for one answer within 5 minutes. Begin again.";
     Error::new(Kind::Conflict, "ceremony_over", message)
 }
 
