@@ -27,5 +27,5 @@ mod runs;
 mod system;
 mod team;
 mod tenants;
-mod users;
 mod timing;
+mod users;

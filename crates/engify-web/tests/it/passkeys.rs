@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::client::{Client, PASSWORD, Reply};
 use crate::factors::first_step;
 
-async fn enrol(client: &Client, device: &mut SoftPasskey, name: &str) -> Reply {
+pub(crate) async fn enrol(client: &Client, device: &mut SoftPasskey, name: &str) -> Reply {
     let started = client.post("/api/auth/passkeys/register/start", &json!({})).await.with(200);
     let credential = device.create(&started["publicKey"]);
     let body = json!({ "ceremony": started["ceremony"], "name": name, "credential": credential });

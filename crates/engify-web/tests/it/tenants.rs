@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use engify_core::permission::{Permission, Role};
-use engify_testkit::TestApp;
+use engify_testkit::{SoftPasskey, TestApp};
 use engify_web::{Access, route::Route};
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Reply};
+use crate::passkeys::enrol;
 use crate::team::{Team, invited};
 
 /// A word in everything that the first organization has, which must not come up anywhere in the second.
@@ -28,6 +29,7 @@ struct Belongings {
     key: String,
     session: String,
     audit: String,
+    passkey: String,
 }
 
 impl Belongings {
@@ -53,7 +55,9 @@ impl Belongings {
         let session = member.get("/api/auth/sessions").await.with(200)["data"][0]["id"].clone();
         let person = member.get("/api/auth/session").await.with(200)["user"]["id"].clone();
         let audit = owner.get("/api/admin/audit?limit=1").await.with(200)["data"][0]["id"].clone();
+        let passkey = enrol(&member, &mut SoftPasskey::new(MARK), MARK).await.with(201);
         Self {
+            passkey: text(&passkey["passkey"]["id"]),
             audit: text(&audit),
             organization: team.id.clone(),
             member: text(&person),
@@ -99,6 +103,11 @@ impl Belongings {
             ("/api/v2/ai/runs/", &self.run),
             ("/history/", &self.run),
             ("/api/auth/sessions/", &self.session),
+            ("/api/auth/passkeys/", &self.passkey),
+            ("/settings/security/passkeys/", &self.passkey),
+            // Made by an identity provider only; the id of something else stands for one.
+            ("/api/auth/identities/", &self.passkey),
+            ("/settings/security/identities/", &self.passkey),
             ("/api/admin/audit/", &self.audit),
             ("/opshub/audit/", &self.audit),
         ] {
@@ -122,7 +131,7 @@ impl Belongings {
         panic!("the tenant walk has no id for {} {path}: add it to Belongings::fill", route.method)
     }
 
-    fn ids(&self) -> [&str; 9] {
+    fn ids(&self) -> [&str; 10] {
         [
             &self.organization,
             &self.member,
@@ -133,6 +142,7 @@ impl Belongings {
             &self.key,
             &self.session,
             &self.audit,
+            &self.passkey,
         ]
     }
 }
@@ -145,6 +155,7 @@ fn body(route: &Route) -> Value {
         _ if path.ends_with("/favorite") => json!({ "favorite": true }),
         _ if path.ends_with("/share") => json!({ "shared": true }),
         _ if path.starts_with("/api/v2/ai/runs/") => json!({ "shared": true }),
+        _ if path.contains("/passkeys/{id}") => json!({ "name": "Mine now" }),
         _ if path.ends_with("/role") => json!({ "role": "org_manager" }),
         _ if path.ends_with("/restore") => json!({ "version": 1 }),
         _ if path.ends_with("/edit") => json!({ "version": 1, "title": "Mine now", "content": "x" }),

@@ -36,7 +36,11 @@ impl Recorder for Checks {
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        if key.name() == "engify_password_checks_total" { Counter::from_arc(Arc::clone(&self.0)) } else { Counter::noop() }
+        if key.name() == "engify_password_checks_total" {
+            Counter::from_arc(Arc::clone(&self.0))
+        } else {
+            Counter::noop()
+        }
     }
 
     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
@@ -57,9 +61,14 @@ async fn a_sign_in_checks_one_password_whoever_it_is_for() {
     let _here = metrics::set_default_local_recorder(&checks);
     let long = "x".repeat(500);
     for (done, (email, password)) in
-        [(WHO[0], "wrong"), (WHO[1], "wrong"), (WHO[0], &long), (WHO[1], &long), ("no address", "wrong")].into_iter().enumerate()
+        [(WHO[0], "wrong"), (WHO[1], "wrong"), (WHO[0], &long), (WHO[1], &long), ("no address", "wrong")]
+            .into_iter()
+            .enumerate()
     {
-        stranger.post("/api/auth/signin", &json!({ "email": email, "password": password })).await.refused(401);
+        stranger
+            .post("/api/auth/signin", &json!({ "email": email, "password": password }))
+            .await
+            .refused(401);
         assert_eq!(count.0.load(Ordering::SeqCst), done as u64 + 1, "{email}");
     }
 }
@@ -73,7 +82,11 @@ fn tries() -> usize {
 #[tokio::test]
 async fn a_sign_in_takes_as_long_whoever_it_is_for() {
     let ask = async |client: &Client, email: &str| {
-        client.post("/api/auth/signin", &json!({ "email": email, "password": "not the right one" })).await.status.as_u16()
+        client
+            .post("/api/auth/signin", &json!({ "email": email, "password": "not the right one" }))
+            .await
+            .status
+            .as_u16()
     };
     told_apart("sign-in", 401, ask).await;
 }
