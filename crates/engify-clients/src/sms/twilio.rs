@@ -24,6 +24,7 @@ pub struct Twilio {
     /// The address of the Verify service; none where there is no service and codes are ours.
     verify: Option<String>,
     messages: String,
+    callback: Option<String>,
     codes: Codes,
 }
 
@@ -50,6 +51,7 @@ impl Twilio {
             account: account.account.clone(),
             token: account.token.clone(),
             number: account.number.clone(),
+            callback: account.callback.clone(),
             codes,
         })
     }
@@ -84,7 +86,8 @@ impl Twilio {
             let what = "No number is set to send texts from. Put one of the account's numbers into TWILIO_PHONE_NUMBER.";
             return Err(Failure::new(FailureKind::RefusedSender, what));
         };
-        let form = [("To", to.as_str()), ("From", number.as_str()), ("Body", text.reveal().as_str())];
+        let mut form = vec![("To", to.as_str()), ("From", number.as_str()), ("Body", text.reveal().as_str())];
+        form.extend(self.callback.as_deref().map(|callback| ("StatusCallback", callback)));
         self.told(&self.post(&self.messages, &form).await?).map(|told| told.sid)
     }
 

@@ -81,6 +81,7 @@ mod tests {
             token: Secret::new("12345".to_owned()),
             number: None,
             verify_service: None,
+            callback: None,
             base_url: None,
         };
         let body = b"CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212";

@@ -4,13 +4,16 @@
 use std::process::Stdio;
 
 use engify_clients::delivery::{FailureKind, Handed};
+use engify_clients::mail::webhook::Fate;
+use engify_clients::sms::webhook::{Event, Request, event};
 use engify_clients::sms::{Checked, Started, Texter};
-use engify_core::settings::{Sms, load};
+use engify_core::settings::{Sms, Twilio, load};
 use engify_core::words::Phone;
 use engify_core::{Clock, Ids, Secret};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 
 use crate::parts::part;
 
@@ -54,6 +57,11 @@ impl Emulator {
 
     /// Our way to it, with some settings changed.
     fn texter(&self, changed: &[(&str, &str)]) -> Texter {
+        let clock = Clock::system();
+        Texter::new(&self.settings(changed), Ids::system(clock.clone()), clock).unwrap()
+    }
+
+    fn settings(&self, changed: &[(&str, &str)]) -> Sms {
         let given = [
             ("TWILIO_ACCOUNT_SID", ACCOUNT),
             ("TWILIO_AUTH_TOKEN", TOKEN),
@@ -65,9 +73,21 @@ impl Emulator {
             let found = changed.iter().chain(&given).find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let sms: Sms = load(value).unwrap().sms;
-        let clock = Clock::system();
-        Texter::new(&sms, Ids::system(clock.clone()), clock).unwrap()
+        load(value).unwrap().sms
+    }
+
+    /// Tells the emulator what became of a text.
+    async fn report(&self, sid: &str, status: &str) {
+        let client = engify_clients::http::client(engify_clients::http::ClientOptions::default()).unwrap();
+        let told = client
+            .post(format!("{}/_twilio/simulate/message-status", self.address))
+            .basic_auth(ACCOUNT, Some(TOKEN))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("MessageSid={sid}&Status={status}"))
+            .send()
+            .await
+            .unwrap();
+        assert!(told.status().is_success(), "{}", told.text().await.unwrap());
     }
 
     /// Asks the emulator itself.
@@ -147,4 +167,53 @@ async fn twilio_refusals_are_named() {
     let missing = emulator.texter(&unknown).start(&to).await.unwrap_err();
     assert_eq!(missing.kind, FailureKind::BadKey, "{missing}");
     assert!(missing.message.contains("TWILIO_VERIFY_SERVICE_SID"), "{missing}");
+}
+
+/// A place where reports arrive: each with its signature and its body.
+async fn mailbox() -> (String, mpsc::UnboundedReceiver<(String, Vec<u8>)>) {
+    let (sender, reports) = mpsc::unbounded_channel();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/api/webhooks/twilio", listener.local_addr().unwrap());
+    let take = move |headers: http::HeaderMap, body: bytes::Bytes| {
+        let signature = headers["x-twilio-signature"].to_str().unwrap().to_owned();
+        sender.send((signature, body.to_vec())).unwrap();
+        async { "" }
+    };
+    let app = axum::Router::new().fallback(take);
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (address, reports)
+}
+
+#[tokio::test]
+async fn twilio_reports_are_believed_by_their_signature_alone() {
+    let emulator = Emulator::start().await;
+    let (url, mut reports) = mailbox().await;
+    let Sms::Twilio(settings) = emulator.settings(&[]) else { panic!("Twilio is set up") };
+    let settings = Twilio { callback: Some(url.clone()), ..settings };
+    let clock = Clock::system();
+    let texter = Texter::new(&Sms::Twilio(settings.clone()), Ids::system(clock.clone()), clock).unwrap();
+    let sent =
+        texter.send(&phone("+15005550009"), &Secret::new("Hello & good-bye".to_owned())).await.unwrap();
+    let Handed::Over(Some(sid)) = sent else { panic!("Twilio names a text: {sent:?}") };
+    let failed = Fate::Bounced("it did not arrive".to_owned());
+    for (status, fate) in
+        [("queued", None), ("delivered", Some(Fate::Delivered)), ("undelivered", Some(failed))]
+    {
+        if status != "queued" {
+            emulator.report(&sid, status).await;
+        }
+        let (signature, body) = reports.recv().await.unwrap();
+        let request = Request { signature: &signature, url: &url, body: &body };
+        let expected = fate.map(|fate| Event { reference: sid.clone(), fate });
+        assert_eq!(event(&settings, request), Ok(expected), "{status}");
+        let changed = [&body[..], b"&To=%2B1"].concat();
+        for wrong in [
+            Request { body: &changed, ..request },
+            Request { url: "https://elsewhere.example/api/webhooks/twilio", ..request },
+            Request { signature: "", ..request },
+            Request { signature: "!", ..request },
+        ] {
+            assert!(event(&settings, wrong).is_err(), "{wrong:?}");
+        }
+    }
 }

@@ -60,13 +60,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             allow_signup: self.flag("NEXT_PUBLIC_ALLOW_SIGNUP", true),
             analytics_id: self.text("NEXT_PUBLIC_GA_MEASUREMENT_ID"),
         };
-        let url = core.url.clone();
+        let (url, shown) = (core.url.clone(), public.app_url.clone());
         Settings {
             core,
             public,
             ai: self.ai(),
             mail: self.mail(&url),
-            sms: self.sms(),
+            sms: self.sms(&shown),
             security: self.security(production),
             identity: self.identity(production),
             monitoring: self.monitoring(),

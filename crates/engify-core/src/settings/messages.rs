@@ -81,6 +81,8 @@ pub struct Twilio {
     pub number: Option<Phone>,
     /// The Verify service that makes and checks codes: `VA` and 32 hex digits.
     pub verify_service: Option<String>,
+    /// Where Twilio reports what became of a text: only where it can reach us by https.
+    pub callback: Option<String>,
     /// Stands for both of Twilio's hosts, without a slash at the end; none for Twilio's own.
     pub base_url: Option<String>,
 }
@@ -138,7 +140,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         smtp
     }
 
-    pub(super) fn sms(&mut self) -> Sms {
+    pub(super) fn sms(&mut self, url: &str) -> Sms {
         let account = self.text("TWILIO_ACCOUNT_SID");
         let token = self.secret("TWILIO_AUTH_TOKEN");
         let service = self.text("TWILIO_VERIFY_SERVICE_SID");
@@ -173,7 +175,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
         // One of Twilio's own hosts means both of them.
         let base_url = base_url.filter(|url| !url.ends_with(".twilio.com"));
-        Sms::Twilio(Twilio { account, token, number, verify_service: service, base_url })
+        let callback = url.starts_with("https://").then(|| format!("{url}/api/webhooks/twilio"));
+        Sms::Twilio(Twilio { account, token, number, verify_service: service, callback, base_url })
     }
 }
 
