@@ -50,6 +50,16 @@ impl Holder {
         self.tenancy(ctx)
     }
 
+    /// As [`Holder::admit`], for a change: an organization's keys pay for everybody in it, so whoever changes them proves
+    /// again who they are.
+    async fn admit_change(self, ctx: &Ctx, action: Action, provider: &str) -> Result<Tenancy> {
+        let tenancy = self.admit(ctx, action, provider).await?;
+        if self == Self::Organization {
+            ctx.require_fresh()?;
+        }
+        Ok(tenancy)
+    }
+
     fn tenancy(self, ctx: &Ctx) -> Result<Tenancy> {
         let user = &ctx.person()?.user;
         match (self, &user.organization_id) {
@@ -73,9 +83,10 @@ pub async fn list(ctx: &Ctx, holder: Holder) -> Result<Vec<ProviderKey>> {
 /// Stores a key, or replaces the one that is there.
 ///
 /// # Errors
-/// `invalid_request` for an unknown provider and a key that does not look like one of its; else as [`list`].
+/// `invalid_request` for an unknown provider and a key that does not look like one of its; `fresh_factor_required` for an
+/// organization's; else as [`list`].
 pub async fn save(ctx: &Ctx, holder: Holder, provider: &str, key: &Secret<String>) -> Result<ProviderKey> {
-    let tenancy = holder.admit(ctx, Action::ProviderKeySaved, provider).await?;
+    let tenancy = holder.admit_change(ctx, Action::ProviderKeySaved, provider).await?;
     let key = Secret::new(key.reveal().trim().to_owned());
     let mut faults = Faults::default();
     if let Some(provider) = faults.take("provider", taking_keys(provider)) {
@@ -124,9 +135,9 @@ async fn put(ctx: &Ctx, tenancy: &Tenancy, provider: &str, key: &Secret<String>)
 /// Deletes a key: runs after this do not use it.
 ///
 /// # Errors
-/// `not_found` where there is none; else as [`list`].
+/// `not_found` where there is none; `fresh_factor_required` for an organization's; else as [`list`].
 pub async fn delete(ctx: &Ctx, holder: Holder, provider: &str) -> Result<()> {
-    let owner = holder.admit(ctx, Action::ProviderKeyDeleted, provider).await?.audience;
+    let owner = holder.admit_change(ctx, Action::ProviderKeyDeleted, provider).await?.audience;
     let missing = || Error::not_found("provider key");
     let name = taking_keys(provider).map_err(|_| missing())?.name();
     let key = stored_now(ctx, &owner, name).await?.ok_or_else(missing)?;

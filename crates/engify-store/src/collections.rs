@@ -141,6 +141,7 @@ collections! {
     ];
     ProviderKey in "provider_keys" by |key| key.id.as_str() => [
         unique(&[("audience", Asc), ("provider", Asc)]),
+        plain(&[("audience", Asc)]),
     ];
     KeyUsage in "key_usage" by |usage| &usage.id => [
         plain(&[("keyId", Asc), ("day", Asc)]),

@@ -1,12 +1,15 @@
 //! Where sealed values live: every entity that holds one is listed here, and nowhere else, so that a rotation forgets none.
 //! A test reads the entities' source and fails when one with a [`Sealed`] is missing.
 
+use engify_core::factor::Factors;
+use engify_core::identity::{OauthStep, OauthTicket};
 use engify_core::message::Message;
 use engify_core::provider_key::ProviderKey;
 use engify_core::{Result, Sealed};
 use engify_store::Entity;
 
 use super::rotation::Walk;
+use crate::factors::totp;
 use crate::messages;
 
 /// Looks at one sealed value with its place, and may replace it.
@@ -41,8 +44,29 @@ impl Seals for Message {
     }
 }
 
+impl Seals for Factors {
+    const FIELDS: &'static [&'static str] = &["totp", "totpPending"];
+
+    fn each(&mut self, visit: Visit<'_>) -> Result<()> {
+        let place = totp::place(&self.id);
+        self.totp.iter_mut().chain(&mut self.totp_pending).try_for_each(|app| visit(&place, &mut app.secret))
+    }
+}
+
+impl Seals for OauthTicket {
+    const FIELDS: &'static [&'static str] = &["step"];
+
+    fn each(&mut self, visit: Visit<'_>) -> Result<()> {
+        match &mut self.step {
+            OauthStep::Provider { nonce, verifier } => visit(&format!("oauth_verifier:{nonce}"), verifier),
+            OauthStep::Proof(_) => Ok(()),
+        }
+    }
+}
+
 macro_rules! registered {
-    ($($entity:ident),+ $(,)?) => {
+    // An entity, and in brackets the types inside it that hold the value, where it does not hold it itself.
+    ($($entity:ident $(($inner:ident))?),+ $(,)?) => {
         /// Walks all of them.
         ///
         /// # Errors
@@ -53,11 +77,13 @@ macro_rules! registered {
         }
 
         #[cfg(test)]
-        const REGISTERED: &[&str] = &[$(stringify!($entity)),+];
+        const REGISTERED: &[&str] = &[$(registered!(@holder $entity $($inner)?)),+];
     };
+    (@holder $entity:ident $inner:ident) => { stringify!($inner) };
+    (@holder $entity:ident) => { stringify!($entity) };
 }
 
-registered! { ProviderKey, Message }
+registered! { ProviderKey, Message, Factors (TotpFactor), OauthTicket (OauthStep) }
 
 #[cfg(test)]
 mod tests {
