@@ -8,6 +8,7 @@ mod dev;
 mod e2e;
 mod parts;
 mod process;
+mod scan;
 mod server;
 mod tally;
 mod test;
@@ -46,6 +47,8 @@ enum Chore {
     BadInput(e2e::BadInputOptions),
     /// Lighthouse scores of the pages that decide the first impression.
     Lighthouse(e2e::LighthouseOptions),
+    /// A scanner for known weaknesses over a running server, as a stranger and signed in.
+    Scan,
     /// The speed of the release build beside bare peers.
     Bench(bench::Options),
 }
@@ -88,6 +91,7 @@ fn run(chore: Chore) -> anyhow::Result<Outcome> {
         Chore::Screenshots(options) => e2e::screenshots(&workspace, &options),
         Chore::BadInput(options) => e2e::bad_input(&workspace, &options),
         Chore::Lighthouse(options) => e2e::lighthouse(&workspace, &options),
+        Chore::Scan => scan::run(&workspace),
         Chore::Bench(options) => bench::run(&workspace, &options),
     }
 }

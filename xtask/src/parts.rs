@@ -100,7 +100,7 @@ impl Shelf {
     fn holds(&self, part: &Part) -> bool {
         match part.source {
             Source::Debian { probe, .. } => probe_succeeds(probe),
-            Source::Python(pin) | Source::Node(pin) => {
+            Source::Python(pin) | Source::PythonAlone(pin) | Source::Node(pin) => {
                 std::fs::read_to_string(self.stamp(part)).is_ok_and(|stamp| stamp == pin)
             }
         }
@@ -116,6 +116,7 @@ impl Shelf {
         for (parts, install) in [
             (of(|source| matches!(source, Source::Debian { .. })), Self::debian as Installer),
             (of(|source| matches!(source, Source::Python(_))), Self::python),
+            (of(|source| matches!(source, Source::PythonAlone(_))), Self::python_alone),
             (of(|source| matches!(source, Source::Node(_))), Self::node),
         ] {
             if parts.is_empty() {
@@ -140,7 +141,7 @@ impl Shelf {
             .iter()
             .filter_map(|part| match part.source {
                 Source::Debian { package, .. } => Some(package),
-                Source::Python(_) | Source::Node(_) => None,
+                Source::Python(_) | Source::PythonAlone(_) | Source::Node(_) => None,
             })
             .collect();
         let line = format!("apt-get install --no-install-recommends {}", packages.join(" "));
@@ -158,7 +159,16 @@ impl Shelf {
     }
 
     fn python(&self, parts: &[&'static Part]) -> Result<()> {
-        let venv = self.folder.join("py");
+        self.pip("py", parts)
+    }
+
+    fn python_alone(&self, parts: &[&'static Part]) -> Result<()> {
+        parts.iter().try_for_each(|part| self.pip(part.name, std::slice::from_ref(part)))
+    }
+
+    /// Installs into the virtual environment with this name.
+    fn pip(&self, name: &str, parts: &[&'static Part]) -> Result<()> {
+        let venv = self.folder.join(name);
         let python = venv.join("bin/python");
         if !python.exists() {
             must_run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;

@@ -7,7 +7,7 @@ use crate::parts::{self, Missing};
 use crate::process::stream;
 use crate::tally::{CargoTests, Tally};
 use crate::workspace::Workspace;
-use crate::{Outcome, e2e, tidy};
+use crate::{Outcome, e2e, scan, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -38,6 +38,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         total.add(
             groups.run("bad input", e2e::CONTRACT_PARTS, || e2e::bad_input_tests(workspace, options.deep)),
         );
+        total.add(groups.run("scan", scan::PARTS, || scan::scans(workspace)));
         if options.deep {
             total.add(groups.run("page scores", e2e::LIGHTHOUSE_PARTS, || e2e::page_scores(workspace)));
         }

@@ -17,6 +17,8 @@ pub(super) enum Source {
     Debian { package: &'static str, probe: &'static str },
     /// Into the virtual environment `py/`.
     Python(&'static str),
+    /// Into a virtual environment of its own, named after the part: its pins do not fit those of the others.
+    PythonAlone(&'static str),
     /// Into `node/node_modules/`.
     Node(&'static str),
 }
@@ -37,6 +39,7 @@ pub(super) const PARTS: &[Part] = &[
     Part { name: "chromium",      what: "the browser of the browser tests",          test_word: None,             source: Source::Debian { package: "chromium", probe: BROWSER_PROBE } },
     Part { name: "secantus",      what: "a MongoDB-wire server",                     test_word: Some("secantus"), source: Source::Python("SecantusDB==0.7.0b3 pymongo==4.20.0") },
     Part { name: "schemathesis",  what: "tries bad input on the OpenAPI document",   test_word: None,             source: Source::Python("schemathesis==4.32.5") },
+    Part { name: "wapiti",        what: "scans for known weaknesses",                test_word: None,             source: Source::PythonAlone("wapiti3==3.2.3") },
     Part { name: "replicate",     what: "Replicate's own client",                    test_word: Some("replicate_client"), source: Source::Python("replicate==1.0.7") },
     Part { name: "aimock",        what: "AI providers' wire formats",                test_word: Some("aimock"),   source: Source::Node("@copilotkit/aimock@1.43.0") },
     Part { name: "node24",        what: "a newer Node.js, which emulate needs",      test_word: Some("part_twilio"),   source: Source::Node(NODE_24) },
@@ -53,7 +56,7 @@ impl Source {
     pub(super) fn pin(&self) -> Option<&'static str> {
         match self {
             Self::Debian { .. } => None,
-            Self::Python(pin) | Self::Node(pin) => Some(pin),
+            Self::Python(pin) | Self::PythonAlone(pin) | Self::Node(pin) => Some(pin),
         }
     }
 }
@@ -62,7 +65,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Debian { package, .. } => write!(f, "Debian: {package}"),
-            Self::Python(pin) => write!(f, "Python: {pin}"),
+            Self::Python(pin) | Self::PythonAlone(pin) => write!(f, "Python: {pin}"),
             Self::Node(pin) => write!(f, "Node: {pin}"),
         }
     }

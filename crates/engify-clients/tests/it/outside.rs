@@ -61,11 +61,12 @@ async fn a_redirect_reaches_no_further_than_a_first_call() {
         format!("http://[::1]:{port}/end"),
         format!("http://[::ffff:127.0.0.2]:{port}/end"),
         "http://169.254.169.254/latest/meta-data/".to_owned(),
-        "file:///etc/passwd".to_owned(),
     ] {
         let refused = call(&client, &from(&target)).await;
         assert!(refused.is_err(), "{target}: {refused:?}");
     }
+    let redirect = call(&client, &from("file:///etc/passwd")).await;
+    assert_eq!(redirect.as_deref(), Ok(""), "what is no web address is not followed: the redirect itself is the reply");
 }
 
 #[tokio::test]
