@@ -46,3 +46,24 @@ fn an_anchor_that_is_none_is_refused_with_the_reason() {
     let said = Engify::new().run(&["security", "audit-verify", "--head", "12"]).ended(2);
     assert!(said.stderr.contains("NUMBER:HASH"), "{said:?}");
 }
+
+/// The chain on MongoDB, whose times and numbers are stored otherwise than they were written.
+mod secantus {
+    use engify_testkit::parts;
+    use serde_json::json;
+
+    use crate::engify::Engify;
+
+    #[test]
+    fn the_log_is_proven_on_mongodb_by_another_process_than_wrote_it() {
+        let engify = Engify::new().with("MONGODB_URI", &parts::secantus().uri("audit_verify"));
+        let args = ["admin", "setup", "--email", "ana@example.com", "--name", "Ana", "--password-stdin"];
+        engify.run_with(&args, "a long and winding road 1\n").ended(0);
+        engify.run(&["db", "seed"]).ended(0);
+        engify.run(&["prompts", "export", "--format", "jsonl", "--out", "-"]).ended(0);
+        engify.run_with(&args, "a long and winding road 2\n").ended(0);
+        let (code, verdict) = engify.report(&["security", "audit-verify", "--json"]);
+        assert_eq!((code, &verdict["intact"], &verdict["unsealed"]), (0, &json!(true), &json!(0)), "{verdict:#}");
+        assert!(verdict["blocks"].as_u64() >= Some(2) && verdict["lines"].as_u64() >= Some(3), "{verdict:#}");
+    }
+}
