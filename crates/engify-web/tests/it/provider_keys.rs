@@ -239,6 +239,10 @@ async fn an_organizations_keys_are_for_those_who_run_it() {
     assert_eq!(eve.get(OURS).await.with(200)["data"], json!([]));
     assert_eq!(eve.delete(&format!("{OURS}/openai")).await.refused(404), "not_found");
     assert_eq!(ran(&test, &eve).await.0, "installation");
+    test.clock.advance(std::time::Duration::from_secs(11 * 60));
+    assert_eq!(put(&ana, OURS, "groq", "gsk_0123456789").await.refused(403), "fresh_factor_required");
+    assert_eq!(ana.delete(&format!("{OURS}/openai")).await.refused(403), "fresh_factor_required");
+    put(&ana, OWN, "openai", ANAS).await.with(200);
     let root = ana.admin(&test).await;
     assert_eq!(
         root.get(OURS).await.refused(404),
