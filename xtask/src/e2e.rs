@@ -121,7 +121,10 @@ fn contract(workspace: &Workspace, binary: &Path, deep: bool) -> Result<Tally> {
     let signed_in = ["--header".to_owned(), format!("Authorization: Bearer {}", key.trim())];
     let mut tally = Tally::default();
     // Strangers are turned away before most of what there is to try: fewer cases find as much.
-    for (who, identity, cases) in [("with a key", &signed_in[..], if deep { "300" } else { "25" }), ("as a stranger", &signed_in[..0], "10")] {
+    for (who, identity, cases) in [
+        ("with a key", &signed_in[..], if deep { "300" } else { "25" }),
+        ("as a stranger", &signed_in[..0], "10"),
+    ] {
         let mut schemathesis = Command::new(workspace.parts().join("py/bin/schemathesis"));
         schemathesis
             .current_dir(workspace.target.join("e2e"))
@@ -136,7 +139,9 @@ fn contract(workspace: &Workspace, binary: &Path, deep: bool) -> Result<Tally> {
         if status.success() {
             tally.pass();
         } else {
-            tally.fail(format!("bad input {who}: schemathesis found a 5xx or an undocumented status, see above"));
+            tally.fail(format!(
+                "bad input {who}: schemathesis found a 5xx or an undocumented status, see above"
+            ));
             eprintln!("{}", server.last_words());
         }
     }

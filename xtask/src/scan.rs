@@ -19,7 +19,15 @@ pub(crate) const PARTS: &[&str] = &["python3-venv", "wapiti", "aimock"];
 /// csrf, which only knows tokens in forms; ours is tried by a test of its own.
 const MODULES: &str = "csp,cookieflags,http_headers,crlf,exec,file,permanentxss,redirect,sql,xss,methods";
 /// Where the crawl begins: pages with fields of their own.
-const STARTS: &[&str] = &["/", "/prompts?q=review&sort=used", "/login", "/forgot-password", "/patterns", "/workbench", "/settings/profile"];
+const STARTS: &[&str] = &[
+    "/",
+    "/prompts?q=review&sort=used",
+    "/login",
+    "/forgot-password",
+    "/patterns",
+    "/workbench",
+    "/settings/profile",
+];
 /// What a crawl must not call: it would sign itself out.
 const LEFT_OUT: &[&str] = &["/logout", "/api/auth/signout", "/settings/security"];
 
@@ -53,7 +61,16 @@ fn scan(workspace: &Workspace, server: &Server, who: &str, cookie: Option<&str>)
         .arg(folder.join(format!("wapiti-{name}")))
         .args(["--flush-session", "--no-bugreport", "--verbose", "0", "--depth", "1"])
         // Bounds that keep a scan within two minutes on two cores.
-        .args(["--max-links-per-page", "12", "--max-files-per-dir", "5", "--max-scan-time", "25", "--max-attack-time", "8"]);
+        .args([
+            "--max-links-per-page",
+            "12",
+            "--max-files-per-dir",
+            "5",
+            "--max-scan-time",
+            "25",
+            "--max-attack-time",
+            "8",
+        ]);
     for start in STARTS {
         wapiti.args(["--start", &format!("{}{start}", server.url)]);
     }
@@ -65,7 +82,8 @@ fn scan(workspace: &Workspace, server: &Server, who: &str, cookie: Option<&str>)
     }
     let status = stream(&mut wapiti, |_, _| {})?;
     let mut tally = Tally::default();
-    let read = std::fs::read_to_string(&report).with_context(|| format!("wapiti left no report ({status})"))?;
+    let read =
+        std::fs::read_to_string(&report).with_context(|| format!("wapiti left no report ({status})"))?;
     let report: Value = serde_json::from_str(&read)?;
     let pages = report["infos"]["crawled_pages_nbr"].as_u64().unwrap_or(0);
     let findings = findings(&report);
@@ -86,8 +104,10 @@ fn scan(workspace: &Workspace, server: &Server, who: &str, cookie: Option<&str>)
 
 /// Vulnerabilities of any level above informational, and anomalies (5xx, timeouts).
 fn findings(report: &Value) -> Vec<String> {
-    let groups = ["vulnerabilities", "anomalies"].into_iter().filter_map(|kind| report[kind].as_object()).flatten();
-    let all = groups.flat_map(|(name, found)| found.as_array().into_iter().flatten().map(move |one| (name, one)));
+    let groups =
+        ["vulnerabilities", "anomalies"].into_iter().filter_map(|kind| report[kind].as_object()).flatten();
+    let all =
+        groups.flat_map(|(name, found)| found.as_array().into_iter().flatten().map(move |one| (name, one)));
     all.filter(|(_, one)| one["level"].as_u64() != Some(0))
         .map(|(name, one)| {
             let text = |field: &str| one[field].as_str().unwrap_or_default().to_owned();
@@ -102,7 +122,8 @@ mod tests {
 
     #[test]
     fn what_is_above_informational_is_a_finding() {
-        let one = |level| serde_json::json!([{ "level": level, "method": "GET", "path": "/x", "info": "seen" }]);
+        let one =
+            |level| serde_json::json!([{ "level": level, "method": "GET", "path": "/x", "info": "seen" }]);
         let report = serde_json::json!({ "vulnerabilities": { "XSS": one(2), "Hint": one(0) }, "anomalies": { "500": one(1) } });
         assert_eq!(findings(&report), ["XSS: GET /x seen", "500: GET /x seen"]);
     }

@@ -25,7 +25,8 @@ const KEYS: &[(&[u8], usize)] = &[
 /// The schemes of `Authorization` whose credentials follow.
 const SCHEMES: &[&[u8]] = &[b"Bearer ", b"bearer ", b"Basic ", b"basic "];
 /// Names before `=` whose values are secret.
-const NAMES: &[&[u8]] = &[b"token", b"secret", b"password", b"passwd", b"pwd", b"apikey", b"api_key", b"code_verifier", b"sig"];
+const NAMES: &[&[u8]] =
+    &[b"token", b"secret", b"password", b"passwd", b"pwd", b"apikey", b"api_key", b"code_verifier", b"sig"];
 /// The shortest value of such a name that is taken for a secret.
 const SHORTEST: usize = 8;
 /// A password in an address is looked for this far behind `://`.
@@ -146,7 +147,9 @@ fn named(bytes: &[u8], kept: usize, at: usize) -> Option<Found> {
     NAMES.iter().find(is_name)?;
     let quoted = usize::from(bytes.get(at + 1) == Some(&b'"'));
     let from = at + 1 + quoted;
-    let length = run(bytes, from, |byte| !byte.is_ascii_whitespace() && byte.is_ascii() && !b"&\"\\,;<>'[]".contains(&byte));
+    let length = run(bytes, from, |byte| {
+        !byte.is_ascii_whitespace() && byte.is_ascii() && !b"&\"\\,;<>'[]".contains(&byte)
+    });
     if length < SHORTEST {
         return None;
     }
@@ -299,7 +302,10 @@ mod tests {
 
     #[test]
     fn hostile_text_takes_no_longer_than_its_length() {
-        for piece in ["@", "a@", "a.a@", "://", "://a@", "+1", "1 ", "1-", "(", "sk-", "sk-a ", "token=", "Bearer ", "eyJ", "é@"] {
+        for piece in [
+            "@", "a@", "a.a@", "://", "://a@", "+1", "1 ", "1-", "(", "sk-", "sk-a ", "token=", "Bearer ",
+            "eyJ", "é@",
+        ] {
             let short = redact(&piece.repeat(1000)).len();
             let long = redact(&piece.repeat(100_000)).len();
             assert!(long <= short * 110 + 1000, "{piece:?}: {short} {long}");

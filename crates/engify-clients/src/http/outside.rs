@@ -46,7 +46,9 @@ impl std::fmt::Display for Refused {
             Self::Unreadable => "is not an address such as https://example.com/hook",
             Self::Scheme => "must begin with https:// or http://",
             Self::Credentials => "must not hold a user name or a password",
-            Self::Inside => "leads to this machine or a private network; use an address of the public internet",
+            Self::Inside => {
+                "leads to this machine or a private network; use an address of the public internet"
+            }
         })
     }
 }
@@ -178,9 +180,9 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     };
     match ip.segments() {
         // IPv4 in disguise: mapped, NAT64, 6to4. What was translated inside a network (64:ff9b:1::/48) is never public.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            within(high, low)
-        }
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => within(high, low),
         // Benchmarks, Teredo, ORCHID and other protocol assignments; documentation.
         [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
         // Global unicast is all that is left of the space.
@@ -195,14 +197,42 @@ mod tests {
     #[test]
     fn every_way_to_write_an_inside_address_is_refused() {
         for inside in [
-            "http://127.0.0.1/", "http://127.1/", "http://0x7f.1/", "http://0177.0.0.1/", "http://2130706433/", "http://0/",
-            "http://10.0.0.1:8080/x", "http://172.16.0.1/", "http://172.31.255.255/", "http://192.168.1.1/",
-            "http://100.64.0.1/", "http://169.254.169.254/latest/meta-data/", "http://198.18.0.1/", "http://192.0.0.170/",
-            "http://192.0.2.1/", "http://224.0.0.1/", "http://255.255.255.255/", "http://[::]/", "http://[::1]/",
-            "http://[::ffff:127.0.0.1]/", "http://[::ffff:a9fe:a9fe]/", "http://[::127.0.0.1]/", "http://[64:ff9b::a9fe:a9fe]/",
-            "http://[64:ff9b:1::1]/", "http://[2002:7f00:1::]/", "http://[2001::1]/", "http://[fe80::1]/", "http://[fec0::1]/",
-            "http://[fc00::1]/", "http://[fd00:ec2::254]/", "http://[ff02::1]/", "http://[2001:db8::1]/", "http://[100::1]/",
-            "http://\u{ff11}27.0.0.1/", "http://127.0.0.1./", "https://①②⑦.0.0.1/",
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://0x7f.1/",
+            "http://0177.0.0.1/",
+            "http://2130706433/",
+            "http://0/",
+            "http://10.0.0.1:8080/x",
+            "http://172.16.0.1/",
+            "http://172.31.255.255/",
+            "http://192.168.1.1/",
+            "http://100.64.0.1/",
+            "http://169.254.169.254/latest/meta-data/",
+            "http://198.18.0.1/",
+            "http://192.0.0.170/",
+            "http://192.0.2.1/",
+            "http://224.0.0.1/",
+            "http://255.255.255.255/",
+            "http://[::]/",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[::ffff:a9fe:a9fe]/",
+            "http://[::127.0.0.1]/",
+            "http://[64:ff9b::a9fe:a9fe]/",
+            "http://[64:ff9b:1::1]/",
+            "http://[2002:7f00:1::]/",
+            "http://[2001::1]/",
+            "http://[fe80::1]/",
+            "http://[fec0::1]/",
+            "http://[fc00::1]/",
+            "http://[fd00:ec2::254]/",
+            "http://[ff02::1]/",
+            "http://[2001:db8::1]/",
+            "http://[100::1]/",
+            "http://\u{ff11}27.0.0.1/",
+            "http://127.0.0.1./",
+            "https://①②⑦.0.0.1/",
         ] {
             assert_eq!(check(inside, &[]), Err(Refused::Inside), "{inside}");
         }
@@ -222,7 +252,12 @@ mod tests {
 
     #[test]
     fn public_addresses_and_those_that_an_operator_vouches_for_are_called() {
-        for public in ["https://example.com/hook", "http://1.1.1.1/", "https://[2606:4700:4700::1111]/", "http://[64:ff9b::101:101]/"] {
+        for public in [
+            "https://example.com/hook",
+            "http://1.1.1.1/",
+            "https://[2606:4700:4700::1111]/",
+            "http://[64:ff9b::101:101]/",
+        ] {
             assert!(check(public, &[]).is_ok(), "{public}");
         }
         let vouched = [IpAddr::from([10, 0, 0, 5])];

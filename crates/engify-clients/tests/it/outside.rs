@@ -66,7 +66,11 @@ async fn a_redirect_reaches_no_further_than_a_first_call() {
         assert!(refused.is_err(), "{target}: {refused:?}");
     }
     let redirect = call(&client, &from("file:///etc/passwd")).await;
-    assert_eq!(redirect.as_deref(), Ok(""), "what is no web address is not followed: the redirect itself is the reply");
+    assert_eq!(
+        redirect.as_deref(),
+        Ok(""),
+        "what is no web address is not followed: the redirect itself is the reply"
+    );
 }
 
 #[tokio::test]

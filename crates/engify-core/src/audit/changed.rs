@@ -8,7 +8,18 @@ use serde_json::{Map, Value, json};
 
 /// Parts of field names whose values are never written down, only that they changed.
 const SECRET: &[&str] = &[
-    "password", "secret", "token", "hash", "sealed", "credential", "recovery", "totp", "passkey", "apikey", "nonce", "code",
+    "password",
+    "secret",
+    "token",
+    "hash",
+    "sealed",
+    "credential",
+    "recovery",
+    "totp",
+    "passkey",
+    "apikey",
+    "nonce",
+    "code",
 ];
 /// Parts of field names whose values are shown masked.
 const PERSONAL: &[&str] = &["email", "phone"];
@@ -90,13 +101,18 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_told_and_addresses_are_masked() {
-        let before = json!({ "_id": "1", "email": "ana@example.com", "name": "Ana", "updatedAt": "x", "seats": 3 });
-        let after = json!({ "_id": "1", "email": "ben@example.com", "name": "Ana", "updatedAt": "y", "seats": null });
+        let before =
+            json!({ "_id": "1", "email": "ana@example.com", "name": "Ana", "updatedAt": "x", "seats": 3 });
+        let after =
+            json!({ "_id": "1", "email": "ben@example.com", "name": "Ana", "updatedAt": "y", "seats": null });
         assert_eq!(
             changed(&before, &after),
             json!({ "before": { "email": "a…@example.com", "seats": 3 }, "after": { "email": "b…@example.com", "seats": null } })
         );
-        assert_eq!(changed(&(), &json!({ "name": "Ana" })), json!({ "before": {}, "after": { "name": "Ana" } }));
+        assert_eq!(
+            changed(&(), &json!({ "name": "Ana" })),
+            json!({ "before": {}, "after": { "name": "Ana" } })
+        );
     }
 
     #[test]

@@ -63,7 +63,11 @@ mod secantus {
         engify.run(&["prompts", "export", "--format", "jsonl", "--out", "-"]).ended(0);
         engify.run_with(&args, "a long and winding road 2\n").ended(0);
         let (code, verdict) = engify.report(&["security", "audit-verify", "--json"]);
-        assert_eq!((code, &verdict["intact"], &verdict["unsealed"]), (0, &json!(true), &json!(0)), "{verdict:#}");
+        assert_eq!(
+            (code, &verdict["intact"], &verdict["unsealed"]),
+            (0, &json!(true), &json!(0)),
+            "{verdict:#}"
+        );
         assert!(verdict["blocks"].as_u64() >= Some(2) && verdict["lines"].as_u64() >= Some(3), "{verdict:#}");
     }
 }
