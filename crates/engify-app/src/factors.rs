@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::ctx::{Ctx, Identity};
 use crate::doors::Doors;
+use crate::messages::{self, Deed, Letter};
 use crate::{App, users};
 
 pub mod passkeys;
@@ -155,9 +156,16 @@ async fn remove(
     let target = Target::new("user", &person.user.id);
     let audit = ctx.audit(Action::FactorRemoved, Outcome::Success, target, details);
     let batch = doors.close(with.and(saved(ctx, held, &kinds)?), ctx.now())?.insert(&audit)?;
+    let batch = tell(ctx, batch, &person.user, "A second factor was removed from your account.")?;
     ctx.app().store().write(batch).await.map_err(raced)?;
     doors.forget(ctx.app()).await;
     Ok(())
+}
+
+/// Adds the letter that tells somebody of a change of their factors.
+fn tell(ctx: &Ctx, batch: Batch, user: &User, what: &str) -> Result<Batch> {
+    let letter = Letter::FactorsChanged { what: what.to_owned(), deed: Deed::now(ctx) };
+    messages::post(ctx, batch, user.into(), &letter)
 }
 
 /// A person at a browser: factors are no business of API keys.

@@ -24,7 +24,7 @@ use webauthn_rs::{Webauthn, WebauthnBuilder};
 
 use super::recovery::{self, Codes};
 use super::verify::{self, Verified};
-use super::{MOST_PASSKEYS, browser, held, is_race, kinds, passkeys_of, raced, remove, saved};
+use super::{MOST_PASSKEYS, browser, held, is_race, kinds, passkeys_of, raced, remove, saved, tell};
 use crate::App;
 use crate::accounts::device_name;
 use crate::ctx::Ctx;
@@ -119,6 +119,7 @@ pub async fn register_finish(ctx: &Ctx, token: &str, name: &str, answer: Value) 
     let details = json!({ "factor": "passkey", "name": passkey.name, "recoveryCodes": codes.len() });
     let audit = ctx.audit(Action::FactorEnrolled, Outcome::Success, Target::new("user", &user.id), details);
     let batch = Batch::new().insert(&passkey)?.and(saved(ctx, held, &kinds)?).insert(&audit)?;
+    let batch = tell(ctx, batch, user, "A passkey was added to your account.")?;
     app.store().write(batch).await.map_err(raced)?;
     app.caches().user_changed(user.id.as_str()).await;
     Ok(Enrolled { passkey, codes })

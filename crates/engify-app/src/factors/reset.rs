@@ -12,6 +12,7 @@ use serde_json::json;
 use super::passkeys_of;
 use crate::ctx::Ctx;
 use crate::doors::Doors;
+use crate::messages::{self, Deed, Letter};
 use crate::users;
 
 /// Removes every second factor of somebody and ends all their sessions. They sign in with the password alone afterwards,
@@ -40,6 +41,10 @@ pub async fn reset(ctx: &Ctx, user: &str) -> Result<usize> {
         .audit(Action::FactorsReset, Outcome::Success, target, details)
         .concerning(user.organization_id.as_ref());
     let batch = batch.delete::<Factors>(everything(), &user.id).patch::<User>(patch).insert(&audit)?;
+    // Where an administrator sits is nobody else's business.
+    let by = Deed { device: "an administrator's".to_owned(), address: "not told".to_owned(), ..Deed::now(ctx) };
+    let what = "An administrator removed all second factors from your account, and ended its sessions.".to_owned();
+    let batch = messages::post(ctx, batch, (&user).into(), &Letter::FactorsChanged { what, deed: by })?;
     app.store().write(batch).await?;
     doors.forget(app).await;
     Ok(doors.count().0)

@@ -8,7 +8,7 @@ use serde_json::json;
 use totp_rs::{Builder, Totp};
 
 use super::recovery::{self, Codes};
-use super::{browser, held, kinds, passkeys_of, raced, saved, used};
+use super::{browser, held, kinds, passkeys_of, raced, saved, tell, used};
 use crate::App;
 use crate::ctx::Ctx;
 use crate::doors::Doors;
@@ -90,6 +90,7 @@ pub async fn confirm(ctx: &Ctx, code: &Secret<String>) -> Result<Codes> {
     let audit =
         ctx.audit(Action::FactorEnrolled, Outcome::Success, Target::new("user", &person.user.id), details);
     let batch = doors.close(saved(ctx, held, &kinds)?, ctx.now())?.insert(&audit)?;
+    let batch = tell(ctx, batch, &person.user, "An authenticator app was added to your account.")?;
     app.store().write(batch).await.map_err(raced)?;
     doors.forget(app).await;
     Ok(codes)
