@@ -91,7 +91,7 @@ impl Guard {
         if self.is_page {
             response = site::with_face(&self.web, &ctx, (&path, &back), response);
         }
-        if ctx.identity().is_some() {
+        if !matches!(ctx.actor, Actor::Anonymous) {
             security::keep_private(response.headers_mut());
         }
         match self.policy.cache {

@@ -60,7 +60,7 @@ impl Command {
             Self::Config(Config::Check(report) | Config::Show(report)) => report.json,
             Self::Db(Db::CreateIndexes(report) | Db::Seed(report) | Db::Stats(report)) => report.json,
             Self::Admin(Admin::Setup(setup)) => setup.report.json,
-            Self::Admin(Admin::CheckUser { report, .. }) => report.json,
+            Self::Admin(Admin::CheckUser { report, .. } | Admin::ResetMfa { report, .. }) => report.json,
             Self::Prompts(Prompts::List(list)) => list.report.json,
             Self::Prompts(Prompts::Import(import)) => import.report.json,
             Self::Prompts(Prompts::Export(export)) => export.report.json,
@@ -135,6 +135,17 @@ pub(crate) enum Admin {
     CheckUser {
         /// The account's mail address
         email: String,
+        #[command(flatten)]
+        report: Report,
+    },
+    /// Remove every second factor of somebody who lost theirs, and end their sessions
+    ResetMfa {
+        /// The account's mail address
+        #[arg(long)]
+        email: String,
+        /// Do it; without it only the plan is printed
+        #[arg(long)]
+        yes: bool,
         #[command(flatten)]
         report: Report,
     },

@@ -312,6 +312,7 @@ const OPEN_BEFORE: &[&str] = &[
     "/assets/{*path}",
     "/favicon.ico",
     "/robots.txt",
+    "/.well-known/security.txt",
     "/login",
     "/logout",
     "/login/factor",

@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal, Read};
 
 use engify_app::accounts::SignUp;
-use engify_app::{Ctx, setup};
+use engify_app::{Ctx, factors, setup};
 use engify_core::account::User;
 use engify_core::{Error, Kind, Secret};
 use inquire::{InquireError, Password, PasswordDisplayMode, Text};
@@ -27,6 +27,9 @@ pub(super) async fn run(environment: &Environment, command: Admin) -> Ended {
         }
         Admin::CheckUser { email, report } => {
             with_app(environment, async |ctx| check(ctx, &email, report).await).await
+        }
+        Admin::ResetMfa { email, yes, report } => {
+            with_app(environment, async |ctx| reset_mfa(ctx, &email, yes, report).await).await
         }
     }
 }
@@ -75,6 +78,7 @@ fn tell(user: &User, report: Report) -> Ended {
             "organizationId": user.organization_id,
             "emailVerifiedAt": user.email_verified_at,
             "disabledAt": user.disabled_at,
+            "secondFactors": user.factors,
             "lastSignInAt": user.last_sign_in_at,
             "createdAt": user.created_at,
             "permissions": user.role.permissions().map(|permission| permission.as_str()).collect::<Vec<_>>(),
@@ -95,12 +99,46 @@ fn tell(user: &User, report: Report) -> Ended {
             user.organization_id.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string),
         ),
         ("address proven", or(user.email_verified_at, "no")),
+        ("second factors", names(user)),
         ("switched off", or(user.disabled_at, "no")),
         ("last sign-in", or(user.last_sign_in_at, "never")),
         ("made", user.created_at.to_string()),
     ];
     printer::table(["field", "value"], rows.map(|(field, value)| [field.to_owned(), value]))?;
     Ok(Verdict::Done)
+}
+
+/// Prints what would go, and removes it where that was asked for.
+async fn reset_mfa(ctx: &Ctx, email: &str, yes: bool, report: Report) -> Ended {
+    let user = setup::check_user(ctx, email).await?;
+    let ended = if yes { Some(factors::reset(ctx, user.id.as_str()).await?) } else { None };
+    let verdict = if yes { Verdict::Done } else { Verdict::Wanting };
+    if report.json {
+        let done = json!({
+            "email": user.email, "secondFactors": user.factors, "reset": yes, "sessionsEnded": ended,
+        });
+        printer::json(&done)?;
+        return Ok(verdict);
+    }
+    let factors = names(&user);
+    match ended {
+        Some(ended) => printer::line(format_args!(
+            "Removed the second factors of {} ({factors}) and ended {ended} sessions. The password alone opens the account now.",
+            user.email
+        ))?,
+        None => printer::line(format_args!(
+            "This would remove the second factors of {} ({factors}) and their recovery codes, and end all their sessions: the \
+             password alone would open the account. Make sure that it is they who ask, then add --yes.",
+            user.email
+        ))?,
+    }
+    Ok(verdict)
+}
+
+/// The second factors of somebody in a line.
+fn names(user: &User) -> String {
+    let names: Vec<&str> = user.factors.iter().map(|factor| factor.as_str()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// The form, from options, stdin and the keyboard.

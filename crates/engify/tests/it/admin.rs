@@ -46,3 +46,17 @@ fn without_a_keyboard_what_is_missing_is_named() {
     engify.run(&["admin", "setup", "--email", "ana@example.com"]).fails_with("--name, --password-stdin");
     engify.run(&SETUP).fails_with("no password on stdin");
 }
+
+#[test]
+fn second_factors_are_reset_only_when_it_is_meant() {
+    let engify = Engify::new();
+    engify.run_with(&SETUP, "a long and winding road 1\n").ended(0);
+    let (code, user) = engify.report(&["admin", "check-user", "ana@example.com", "--json"]);
+    assert_eq!((code, &user["secondFactors"]), (0, &serde_json::json!([])));
+    let plan = engify.run(&["admin", "reset-mfa", "--email", "ana@example.com"]).ended(1);
+    assert!(plan.stdout.contains("add --yes"), "{plan:?}");
+    let args = ["admin", "reset-mfa", "--email", "ana@example.com", "--yes", "--json"];
+    let (code, done) = engify.report(&args);
+    assert_eq!((code, &done["reset"], &done["sessionsEnded"]), (0, &true.into(), &0.into()));
+    engify.run(&["admin", "reset-mfa", "--email", "nobody@example.com", "--yes"]).fails_with("no such account");
+}

@@ -46,6 +46,7 @@ fn every_command_has_help() {
     admin
     admin setup
     admin check-user
+    admin reset-mfa
     prompts
     prompts list
     prompts import
