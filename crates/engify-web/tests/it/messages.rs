@@ -50,11 +50,15 @@ async fn answer(
 }
 
 async fn with(double: &Double) -> TestApp {
+    with_key(double, KEY).await
+}
+
+async fn with_key(double: &Double, key: &str) -> TestApp {
     TestApp::with(&[
         ("SENDGRID_API_KEY", "SG.test"),
         ("SENDGRID_FROM_EMAIL", "ops@example.com"),
         ("SENDGRID_BASE_URL", &double.address),
-        ("SENDGRID_WEBHOOK_PUBLIC_KEY", KEY),
+        ("SENDGRID_WEBHOOK_PUBLIC_KEY", key),
     ])
     .await
 }
@@ -230,4 +234,52 @@ async fn codes_are_kept_where_there_is_no_twilio_and_work_once() {
     use engify_app::messages::codes::{Checked, check};
     assert_eq!(check(&ctx, &phone, &code).await.unwrap(), Checked::Right);
     assert_eq!(check(&ctx, &phone, &code).await.unwrap(), Checked::Nothing);
+}
+
+/// Runs a line of Node's own cryptography, as SendGrid would sign.
+fn node(script: &str, arguments: &[&str]) -> String {
+    let output = std::process::Command::new("node").args(["-e", script]).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const MAKE_KEYS: &str = r#"
+const { publicKey, privateKey } = require("node:crypto").generateKeyPairSync("ec", { namedCurve: "P-256" });
+const open = publicKey.export({ format: "der", type: "spki" }).toString("base64");
+console.log(JSON.stringify([open, privateKey.export({ format: "pem", type: "pkcs8" })]));
+"#;
+const SIGN: &str = r#"
+const [pem, text] = process.argv.slice(1);
+process.stdout.write(require("node:crypto").createSign("sha256").update(text).sign(pem).toString("base64"));
+"#;
+
+#[tokio::test]
+async fn a_signed_bounce_is_noted_once_and_shown_with_its_reason() {
+    let keys: [String; 2] = serde_json::from_str(&node(MAKE_KEYS, &[])).unwrap();
+    let double = Double::start(202).await;
+    let test = with_key(&double, &keys[0]).await;
+    let admin = Client::of(&test).admin(&test).await;
+    admin.signed_up("ana").await;
+    let sent = settled(&test, &admin).await;
+    let body = json!([
+        { "event": "processed", "engify_message": sent["id"] },
+        { "event": "bounce", "engify_message": sent["id"], "reason": "550 no such box" },
+        { "event": "delivered", "engify_message": "somebody-elses" },
+    ])
+    .to_string();
+    let timestamp = (test.clock.now().millis() / 1000).to_string();
+    let signature = node(SIGN, &[&keys[1], &format!("{timestamp}{body}")]);
+    let headers = [
+        ("x-twilio-email-event-webhook-signature", signature.as_str()),
+        ("x-twilio-email-event-webhook-timestamp", timestamp.as_str()),
+    ];
+    for _ in 0..2 {
+        let report = Body::from(body.clone());
+        let reply = admin.stranger().send(Method::POST, "/api/webhooks/sendgrid", &headers, report).await;
+        assert_eq!(reply.with(200)["data"], 2);
+    }
+    let bounced = settled(&test, &admin).await;
+    assert_eq!(bounced["state"], "bounced");
+    let why = bounced["failure"]["message"].as_str().unwrap();
+    assert!(why.contains("550 no such box") && why.contains("Check the address"), "{why}");
 }

@@ -219,3 +219,12 @@ async fn a_password_is_forgotten_and_chosen_on_pages_without_scripts() {
             && spent.text.contains("/forgot-password")
     );
 }
+
+#[tokio::test]
+async fn a_new_second_factor_is_told_by_mail() {
+    let test = TestApp::start().await;
+    let ana = Client::of(&test).signed_up("ana").await;
+    crate::factors::enrol(&test, &ana).await;
+    let letter = test.mail("ana@example.com", MessageKind::FactorsChanged).await;
+    assert!(letter.content.text.contains("An authenticator app was added"), "{}", letter.content.text);
+}
