@@ -62,6 +62,16 @@ fn run() -> Run {
     .unwrap()
 }
 
+fn message() -> Message {
+    serde_json::from_value(serde_json::json!({
+        "_id": "m", "channel": "mail", "kind": "reset_password", "to": HOSTILE, "userId": null, "content": null,
+        "state": "failed", "attempts": 3, "nextTryAt": null, "usefulUntilAt": null, "reference": HOSTILE, "sentAt": null,
+        "failure": { "kind": "bad_key", "message": HOSTILE }, "createdAt": "2026-11-22T18:04:05.000Z",
+        "expiresAt": "2026-11-29T18:04:05.000Z",
+    }))
+    .unwrap()
+}
+
 fn model() -> ModelChoice {
     ModelChoice {
         provider: "openai".into(),
