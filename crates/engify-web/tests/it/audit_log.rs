@@ -126,6 +126,7 @@ async fn lines_are_found_by_outcome_target_and_address_and_show_what_changed() {
     let admin = Client::of(&test).admin(&test).await;
     let slug = "my-prompt";
     admin.post("/api/prompts", &json!({ "title": "My prompt", "content": "x" })).await.with(201);
+    test.clock.advance(std::time::Duration::from_secs(1));
     admin.patch(&format!("/api/prompts/{slug}"), &json!({ "title": "Her prompt" })).await.with(200);
     let found = async |query: &str| {
         admin.get(&format!("/api/admin/audit?{query}")).await.with(200)["data"].as_array().cloned().unwrap()
