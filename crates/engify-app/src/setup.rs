@@ -42,6 +42,11 @@ pub async fn prepare(app: &App) -> Result<Prepared> {
         let done = Milestone { id: SEEDED.to_owned(), created_at: app.clock().now() };
         app.store().write(Batch::new().put(&done)?).await?;
     }
+    if app.store().get::<Milestone>(&everything, SEARCHABLE).await?.is_none() {
+        make_names_searchable(app).await?;
+        let done = Milestone { id: SEARCHABLE.to_owned(), created_at: app.clock().now() };
+        app.store().write(Batch::new().put(&done)?).await?;
+    }
     prepared.setup_token = token(app).await?;
     messages::start(app);
     let store = app.store().clone();
