@@ -75,6 +75,9 @@ pub(crate) fn check_new(password: &str, known: &[&str]) -> Result<(), String> {
     if !(MIN..=MAX).contains(&count) {
         return Err(format!("takes {MIN} to {MAX} characters; a few unrelated words make a good one"));
     }
+    if is_common(password) {
+        return Err("is among the commonest passwords, or one of them with digits around it; use a few unrelated words".to_owned());
+    }
     // The estimate grows with the square of the length, and 100 characters that are weak do not exist in practice.
     let head: String = password.chars().take(100).collect();
     let estimate = zxcvbn::zxcvbn(&head, known);
@@ -85,6 +88,34 @@ pub(crate) fn check_new(password: &str, known: &[&str]) -> Result<(), String> {
     let warning = warning
         .map_or_else(String::new, |warning| format!(" ({})", warning.to_string().trim_end_matches('.')));
     Err(format!("is easy to guess{warning}; use more words or a longer phrase"))
+}
+
+/// The commonest passwords, lower case, digits spelled as the letters that they stand for.
+const COMMONEST: &str = include_str!("passwords/commonest.txt");
+
+/// Whether a password is one of the commonest: also twice, with digits and signs around it, or with letters written as
+/// digits. The estimate knows most of these; the list is what nobody may have, whatever an estimate says.
+fn is_common(password: &str) -> bool {
+    let plain: String = password
+        .to_lowercase()
+        .trim_matches(|c: char| !c.is_alphabetic() && !matches!(c, '@' | '$'))
+        .chars()
+        .map(|c| match c {
+            '@' | '4' => 'a',
+            '3' => 'e',
+            '1' | '!' => 'i',
+            '0' => 'o',
+            '5' | '$' => 's',
+            '7' => 't',
+            other => other,
+        })
+        .filter(|c| c.is_alphabetic())
+        .collect();
+    let once = match plain.split_at_checked(plain.len() / 2) {
+        Some((first, second)) if first == second => first,
+        _ => plain.as_str(),
+    };
+    COMMONEST.lines().any(|common| common == plain || common == once)
 }
 
 #[cfg(test)]
@@ -114,5 +145,16 @@ mod tests {
             assert!(check_new(weak, &["ana", "ana@example.com"]).is_err(), "{weak}");
         }
         assert!(check_new("violet tractor hums at noon", &[]).is_ok());
+    }
+
+    #[test]
+    fn the_commonest_are_refused_however_they_are_dressed_up() {
+        assert!(COMMONEST.lines().count() >= 200);
+        for common in ["Password2026!", "P@ssw0rd!!", "!!!Welcome123", "dragondragon", "qwertyuiop[]", "Summer-2026-"] {
+            assert!(is_common(common), "{common}");
+        }
+        for rare in ["violet tractor hums at noon", "summer rain on tin roofs", "2026-11-22", ""] {
+            assert!(!is_common(rare), "{rare}");
+        }
     }
 }
