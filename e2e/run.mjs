@@ -72,6 +72,20 @@ for (const javaScript of [true, false]) {
     await signIn(member, friend);
     expect((await seen()) === 404, "who was removed still sees what is shared");
   });
+
+  checks.add(`single sign-on ${javaScript ? "with" : "without"} JavaScript`, async (open) => {
+    const { page } = await open({ javaScript });
+    await page.goto("/login?next=/history");
+    await page.getByRole("link", { name: "Continue with Acme" }).click();
+    // The issuer's own pages: any password will do, and consent is asked for.
+    await page.getByPlaceholder("Enter any login").fill("sso");
+    await page.getByPlaceholder("and password").fill("any");
+    await page.getByRole("button", { name: "Sign-in" }).click();
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.waitForURL((url) => url.origin === base && url.pathname === "/history");
+    const { user } = await (await page.request.get("/api/auth/session")).json();
+    expect(user.email === "sso@example.com" && user.name === "Sam Sign-On", `signed in as ${JSON.stringify(user)}`);
+  });
 }
 
 checks.add("search with the keyboard alone", async (open) => {

@@ -13,11 +13,12 @@ use crate::workspace::Workspace;
 use crate::{Outcome, parts};
 
 /// What the browser tests need.
-pub(crate) const PARTS: &[&str] = &["chromium", "playwright", "axe", "aimock"];
+pub(crate) const PARTS: &[&str] = &["chromium", "playwright", "axe", "aimock", "oidc-provider"];
 /// What the search for bad input needs.
-pub(crate) const CONTRACT_PARTS: &[&str] = &["python3-venv", "schemathesis", "aimock"];
+pub(crate) const CONTRACT_PARTS: &[&str] = &["python3-venv", "schemathesis", "aimock", "oidc-provider"];
 /// What page scores need.
-pub(crate) const LIGHTHOUSE_PARTS: &[&str] = &["chromium", "playwright", "axe", "lighthouse", "aimock"];
+pub(crate) const LIGHTHOUSE_PARTS: &[&str] =
+    &["chromium", "playwright", "axe", "lighthouse", "aimock", "oidc-provider"];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {

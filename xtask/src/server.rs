@@ -1,5 +1,5 @@
-//! A real Engify server on a free port with a fresh data folder, and beside it a server that speaks the wire formats
-//! of the AI providers. It starts, waits until both are ready, and stops them; what is asked of them is e2e's business.
+//! A real Engify server on a free port with a fresh data folder, beside it a server that speaks the wire formats of
+//! the AI providers, and an OpenID Connect issuer. It starts, waits until all are ready, and stops them; what is asked of them is e2e's business.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -19,13 +19,14 @@ const PACE: Duration = Duration::from_millis(50);
 const OPENAI_KEY: &str = "sk-test0000000000000000000000000000000000000000";
 const ANTHROPIC_KEY: &str = "sk-ant-test00000000000000000000000000000000000";
 
-/// Both servers; dropping this stops them and removes their data.
+/// The servers; dropping this stops them and removes their data.
 pub(crate) struct Server {
     pub(crate) url: String,
     /// The one-time link that makes the first super admin.
     pub(crate) setup_url: String,
     engify: Leashed,
     _providers: Leashed,
+    _issuer: Leashed,
     _scratch: Scratch,
 }
 
@@ -42,6 +43,7 @@ impl Server {
         let (providers, providers_port) = start_providers(workspace, &scratch)?;
         let port = free_port()?;
         let url = format!("http://localhost:{port}");
+        let (issuer, issuer_url) = start_issuer(workspace, &scratch, &url)?;
         let mut engify = Leashed::start(binary, 50, scratch.log("engify.log"), |command| {
             // Nothing of the developer's own environment or settings files may change a test.
             command
@@ -57,11 +59,15 @@ impl Server {
                 .env("OPENAI_API_KEY", OPENAI_KEY)
                 .env("OPENAI_BASE_URL", format!("http://127.0.0.1:{providers_port}/v1"))
                 .env("ANTHROPIC_API_KEY", ANTHROPIC_KEY)
-                .env("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{providers_port}"));
+                .env("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{providers_port}"))
+                .env("OIDC_ISSUER", &issuer_url)
+                .env("OIDC_CLIENT_ID", "engify")
+                .env("OIDC_CLIENT_SECRET", "oidc-client-secret")
+                .env("OIDC_NAME", "Acme");
         })?;
         let setup_url = wait_until_ready(&mut engify, "engify", setup_link, || is_ready(port))?
             .context("engify is ready but printed no set-up link (`…/setup?token=…`) on its first start")?;
-        Ok(Self { url, setup_url, engify, _providers: providers, _scratch: scratch })
+        Ok(Self { url, setup_url, engify, _providers: providers, _issuer: issuer, _scratch: scratch })
     }
 
     /// What the server said last, for a report of a failure.
@@ -93,6 +99,23 @@ fn start_providers(workspace: &Workspace, scratch: &Scratch) -> Result<(Leashed,
     })?;
     wait_until_ready(&mut server, "aimock", |_| None::<()>, || connect(port).is_some())?;
     Ok((server, port))
+}
+
+/// An issuer that knows one person, `sso`, and sends browsers back to the server at `url`.
+fn start_issuer(workspace: &Workspace, scratch: &Scratch, url: &str) -> Result<(Leashed, String)> {
+    const PEOPLE: &str = r#"{"sso":{"email":"sso@example.com","email_verified":true,"name":"Sam Sign-On"}}"#;
+    let (port, people) = (free_port()?, scratch.0.join("people.json"));
+    std::fs::write(&people, PEOPLE).with_context(|| format!("cannot write {}", people.display()))?;
+    let program = workspace.root.join("crates/engify-testkit/parts/oidc-provider.mjs");
+    let mut server = Leashed::start(program, 0, scratch.log("issuer.log"), |command| {
+        command
+            .arg(port.to_string())
+            .arg(format!("{url}/api/auth/oauth/oidc/callback"))
+            .arg(&people)
+            .env("ENGIFY_PARTS", workspace.parts());
+    })?;
+    wait_until_ready(&mut server, "oidc-provider", |_| None::<()>, || connect(port).is_some())?;
+    Ok((server, format!("http://127.0.0.1:{port}")))
 }
 
 /// Waits until `ready` says so, and returns what `find` found in the lines printed until then, with a little patience

@@ -23,7 +23,7 @@ use crate::patterns::Pattern;
 use crate::recorder::Recorder;
 use crate::tries::Tries;
 use crate::vault::Vault;
-use crate::{cache, factors, patterns};
+use crate::{cache, factors, identities, patterns};
 
 /// What an application is made of.
 #[derive(Debug)]
@@ -65,6 +65,7 @@ struct Inner {
     chain_keys: ChainKeys,
     sealer: Sealer,
     providers: Providers,
+    identity_providers: identities::Providers,
     patterns: Vec<Pattern>,
     vitals: Vitals,
     started: std::time::Instant,
@@ -98,6 +99,7 @@ impl App {
             vitals: Vitals::default(),
             started: std::time::Instant::now(),
             providers,
+            identity_providers: identities::Providers::new(&settings, &clock)?,
             settings,
             store,
             clock,
@@ -152,6 +154,11 @@ impl App {
 
     pub(crate) fn caches(&self) -> &Caches {
         &self.0.caches
+    }
+
+    /// The identity providers that people may come in through, in the order of their buttons.
+    pub fn sign_in_providers(&self) -> &[identities::SignInProvider] {
+        self.0.identity_providers.listed()
     }
 
     /// Request limits.
@@ -209,6 +216,11 @@ impl App {
 
     pub(crate) fn providers(&self) -> &Providers {
         &self.0.providers
+    }
+
+    /// Who else may say who a person is.
+    pub(crate) fn identity_providers(&self) -> &identities::Providers {
+        &self.0.identity_providers
     }
 
     pub(crate) fn patterns(&self) -> &[Pattern] {

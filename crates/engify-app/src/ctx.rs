@@ -81,6 +81,12 @@ impl Ctx {
         Self::new(app, Actor::System(part), origin)
     }
 
+    /// The same request, by somebody it just proved to be: for their audit lines.
+    pub(crate) fn as_person(&self, user: &User) -> Self {
+        let person = Identity { user: Arc::new(user.clone()), session: None, key: None };
+        Self { actor: Actor::Person(person), ..self.clone() }
+    }
+
     /// The application.
     pub fn app(&self) -> &App {
         &self.app

@@ -17,6 +17,7 @@ pub mod exchange;
 pub mod factors;
 pub mod health;
 pub mod history;
+pub mod identities;
 pub mod keys;
 pub mod limits;
 pub mod messages;

@@ -57,6 +57,8 @@ pub mod presets {
     pub const FACTOR: Limit = Limit::new("factor", 60, 300);
     /// Codes sent to a phone, each of which costs money: 5 per 15 minutes.
     pub const SMS: Limit = Limit::new("sms", 5, 900);
+    /// Legs of sign-ins through identity providers from one address: 60 per 5 minutes.
+    pub const OAUTH: Limit = Limit::new("oauth", 60, 300);
     /// API keys made: 20 an hour.
     pub const KEY_CREATE: Limit = Limit::new("key-create", 20, 3600);
     /// Invitations sent: 60 an hour.

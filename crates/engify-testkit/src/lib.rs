@@ -6,6 +6,7 @@
 )]
 
 pub mod app;
+pub mod github;
 pub mod parts;
 pub mod passkey;
 pub mod provider;
@@ -14,4 +15,5 @@ pub use app::{Mail, TestApp};
 pub use passkey::SoftPasskey;
 /// The store, for tests that look at documents or damage them.
 pub use engify_store as store;
+pub use github::{GitHub, Hubber};
 pub use provider::{Script, ScriptedProvider};

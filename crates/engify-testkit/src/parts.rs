@@ -7,12 +7,14 @@
 )]
 
 mod aimock;
+mod issuer;
 mod secantus;
 mod server;
 
 use std::path::{Path, PathBuf};
 
 pub use aimock::{Aimock, AimockOptions};
+pub use issuer::{CLIENT, Issuer, Visit};
 pub use secantus::Secantus;
 
 /// A real server of the MongoDB wire protocol with SCRAM authentication on, shared by all tests of this process.
@@ -26,6 +28,12 @@ pub fn secantus() -> &'static Secantus {
 #[must_use]
 pub fn aimock(options: AimockOptions<'_>) -> Aimock {
     Aimock::start(options)
+}
+
+/// A certified OpenID Connect issuer that sends browsers back to `callback`.
+#[must_use]
+pub fn issuer(callback: &str) -> Issuer {
+    Issuer::start(callback)
 }
 
 /// The Python interpreter that has the vendors' own clients.

@@ -7,6 +7,7 @@ mod ai;
 pub(crate) mod audit;
 pub(crate) mod auth;
 mod factors;
+mod identities;
 mod invitations;
 mod keys;
 mod messages;
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> Vec<Route> {
         recovery::routes(),
         factors::routes(),
         passkeys::routes(),
+        identities::routes(),
         prompts::routes(),
         patterns::routes(),
         ai::routes(),

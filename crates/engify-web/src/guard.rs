@@ -260,7 +260,11 @@ pub(crate) fn cookie_name(https: bool) -> &'static str {
 
 /// The session cookie's value, if one came.
 pub(crate) fn session_cookie(headers: &HeaderMap, https: bool) -> Option<&str> {
-    let name = cookie_name(https);
+    cookie(headers, cookie_name(https))
+}
+
+/// A cookie's value, if it came.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -15,6 +15,7 @@ pub mod dashboard;
 pub mod errors;
 pub mod history;
 pub mod home;
+pub mod identities;
 pub mod invitation;
 pub mod key;
 pub mod keys;

@@ -91,6 +91,13 @@ impl Route {
         self
     }
 
+    /// Answers browsers, who come here from elsewhere: its failures are pages, and it is documented all the same.
+    #[must_use]
+    pub(crate) fn browser(mut self) -> Self {
+        self.is_page = true;
+        self
+    }
+
     /// Names the route in the documentation.
     #[must_use]
     pub(crate) fn named(mut self, tag: &'static str, summary: &'static str) -> Self {

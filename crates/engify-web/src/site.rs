@@ -25,6 +25,7 @@ mod library;
 mod marks;
 mod messages;
 mod models;
+mod oauth;
 mod opshub;
 mod organizations;
 mod patterns;
@@ -66,6 +67,7 @@ pub(crate) fn routes() -> Vec<Route> {
         account::routes(),
         recovery::routes(),
         step::routes(),
+        oauth::routes(),
         opshub::routes(),
         users::routes(),
         organizations::routes(),

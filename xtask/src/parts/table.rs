@@ -46,6 +46,7 @@ pub(super) const PARTS: &[Part] = &[
     Part { name: "emulate",       what: "Twilio: Verify and text messages",          test_word: Some("part_twilio"),   source: Source::Node("emulate@0.12.2") },
     Part { name: "sendgrid",      what: "SendGrid's own client",                     test_word: Some("part_sendgrid"), source: Source::Node("@sendgrid/mail@8.1.6") },
     Part { name: "aiosmtpd",      what: "a mail server",                             test_word: Some("part_smtp"),     source: Source::Python("aiosmtpd==1.4.6") },
+    Part { name: "oidc-provider", what: "an OpenID Connect issuer",                  test_word: Some("part_issuer"), source: Source::Node("oidc-provider@9.13.3") },
     Part { name: "playwright",    what: "drives the browser",                        test_word: None,             source: Source::Node("playwright-core@1.65.1") },
     Part { name: "axe",           what: "accessibility checks",                      test_word: None,             source: Source::Node("@axe-core/playwright@4.14.0 axe-core@4.14.1") },
     Part { name: "lighthouse",    what: "page scores",                               test_word: None,             source: Source::Node("lighthouse@12.8.2") },

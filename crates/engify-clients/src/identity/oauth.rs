@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engify_core::Secret;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde::Deserialize;
 use url::Url;
@@ -64,10 +64,30 @@ pub(super) fn authorization_url(endpoint: &Url, client: &Client, scopes: &str, a
 pub(super) async fn redeem(
     wire: &Wire,
     endpoint: &str,
-    (client, showing): (&Client, Showing),
+    client: (&Client, Showing),
     code: &str,
     attempt: &Attempt<'_>,
 ) -> Result<Tokens, Failure> {
+    let response = wire.exchange(request(wire, endpoint, client, code, attempt)?).await?;
+    if let Ok(refusal) = serde_json::from_slice::<Refusal>(response.body()) {
+        return Err(refused(wire, &refusal));
+    }
+    let status = response.status();
+    if status.is_server_error() {
+        return Err(wire.failure(FailureKind::Unreachable, format!("the token endpoint answered {status}")));
+    }
+    serde_json::from_slice(response.body()).map_err(|fault| {
+        wire.failure(FailureKind::Untrusted, format!("the token endpoint answered {status} without tokens: {fault}"))
+    })
+}
+
+fn request(
+    wire: &Wire,
+    endpoint: &str,
+    (client, showing): (&Client, Showing),
+    code: &str,
+    attempt: &Attempt<'_>,
+) -> Result<Request<Vec<u8>>, Failure> {
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", "authorization_code")
         .append_pair("code", code)
@@ -82,21 +102,7 @@ pub(super) async fn redeem(
             form.append_pair("client_id", &client.id).append_pair("client_secret", client.secret.reveal());
         }
     }
-    let request = wire.request(Method::POST, endpoint, headers, form.finish().into_bytes())?;
-    let response = wire.call(request).await?;
-    if let Ok(refusal) = serde_json::from_slice::<Refusal>(response.body()) {
-        return Err(refused(wire, &refusal));
-    }
-    let status = response.status();
-    if status.is_server_error() {
-        return Err(wire.failure(FailureKind::Unreachable, format!("the token endpoint answered {status}")));
-    }
-    serde_json::from_slice(response.body()).map_err(|fault| {
-        wire.failure(
-            FailureKind::Untrusted,
-            format!("the token endpoint answered {status} without tokens: {fault}"),
-        )
-    })
+    wire.request(Method::POST, endpoint, headers, form.finish().into_bytes())
 }
 
 /// RFC 6749 §2.3.1: id and secret are form-encoded before they are put together.

@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engify_core::{Clock, Time};
-use http::{Request, Response};
 use openidconnect::core::{
     CoreClientAuthMethod, CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKeySet,
     CoreJwsSigningAlgorithm as Alg, CoreProviderMetadata,
@@ -118,8 +117,7 @@ impl OpenId {
         {
             return Ok(Arc::clone(published));
         }
-        let call = |request| self.call(request);
-        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &call).await;
+        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.wire).await;
         let published = Arc::new(self.usable(metadata.map_err(|fault| self.undiscovered(fault))?)?);
         *kept = Some((now, Arc::clone(&published)));
         Ok(published)
@@ -162,8 +160,7 @@ impl OpenId {
 
     /// The issuer's keys as they are now, kept for the next token.
     async fn fresh_keys(&self, published: &Published) -> Result<CoreJsonWebKeySet, Failure> {
-        let call = |request| self.call(request);
-        let keys: CoreJsonWebKeySet = JsonWebKeySet::fetch_async(published.metadata.jwks_uri(), &call)
+        let keys: CoreJsonWebKeySet = JsonWebKeySet::fetch_async(published.metadata.jwks_uri(), &self.wire)
             .await
             .map_err(|fault| self.undiscovered(fault))?;
         let fresh = self.usable(published.metadata.clone().set_jwks(keys.clone()))?;
@@ -171,10 +168,6 @@ impl OpenId {
             *kept = Arc::new(fresh);
         }
         Ok(keys)
-    }
-
-    async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
-        self.wire.call(request).await
     }
 
     fn untrusted(&self, cause: impl std::fmt::Display) -> Failure {

@@ -1,8 +1,10 @@
 //! One call to an identity provider: with a deadline, and with a bound on what comes back.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use openidconnect::AsyncHttpClient;
 use serde::de::DeserializeOwned;
 
 use super::{Failure, FailureKind};
@@ -20,6 +22,16 @@ pub(super) struct Wire {
     provider: String,
 }
 
+/// How `openidconnect` makes its calls.
+impl<'c> AsyncHttpClient<'c> for Wire {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Failure>> + Send + 'c>>;
+
+    fn call(&'c self, request: Request<Vec<u8>>) -> Self::Future {
+        Box::pin(self.exchange(request))
+    }
+}
+
 impl Wire {
     pub(super) fn new(client: reqwest::Client, provider: &str) -> Self {
         Self { client, provider: provider.to_owned() }
@@ -31,17 +43,17 @@ impl Wire {
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
-    pub(super) async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
+    pub(super) async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
         let place = request.uri().path().to_owned();
         let unreachable = |cause: String| self.failure(FailureKind::Unreachable, format!("{place}: {cause}"));
-        match tokio::time::timeout(DEADLINE, self.exchange(request)).await {
+        match tokio::time::timeout(DEADLINE, self.send(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(cause)) => Err(unreachable(cause)),
             Err(_) => Err(unreachable(format!("no answer within {} s", DEADLINE.as_secs()))),
         }
     }
 
-    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
         let request = reqwest::Request::try_from(request).map_err(|fault| chain(&fault))?;
         let mut reply = self.client.execute(request).await.map_err(|fault| chain(&fault))?;
         let mut response = Response::new(Vec::new());
@@ -65,7 +77,7 @@ impl Wire {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, bearer);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let response = self.call(self.request(Method::GET, url, headers, Vec::new())?).await?;
+        let response = self.exchange(self.request(Method::GET, url, headers, Vec::new())?).await?;
         let status = response.status();
         if status.is_server_error() {
             return Err(self.failure(FailureKind::Unreachable, format!("{url} answered {status}")));

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use engify_app::identities::SignInProvider;
 use engify_core::Time;
 use engify_core::error::Detail;
 use engify_core::permission::Permission;
 use engify_core::provider_key::KeySource;
 use engify_web::pages::audit::{AuditFilters, AuditView};
+use engify_web::pages::identities::IdentityRow;
 use engify_web::pages::opshub::{Need, OverviewView, Tile};
 use engify_web::pages::patterns::PatternsView;
 use engify_web::pages::providers::{ProviderRow, ProvidersView};
@@ -30,6 +32,7 @@ pub(crate) fn page(at: &Frame<'_>, samples: &Samples, has: &dyn Fn(&str) -> bool
         faults: faulty.clone(),
         problem: has("faulty").then(|| "The email or the password is not right.".into()),
         next: None,
+        sign_in_providers: sign_in_providers(),
     };
     match at.path {
         "/" => home::page(
@@ -66,6 +69,8 @@ pub(crate) fn page(at: &Frame<'_>, samples: &Samples, has: &dyn Fn(&str) -> bool
             &SecurityView {
                 passkeys_possible: true,
                 sessions: (0..3).map(|n| session(samples.now, n)).collect(),
+                identities: vec![identity(samples.now)],
+                sign_in_providers: sign_in_providers(),
                 ..SecurityView::default()
             },
         ),
@@ -252,6 +257,20 @@ fn session(now: Time, at: u64) -> SessionRow {
         last_seen_at: past(at * 9),
         current: at == 0,
     }
+}
+
+fn identity(now: Time) -> IdentityRow {
+    IdentityRow {
+        id: "1".into(),
+        provider: "GitHub".into(),
+        email: "ana@example.com".into(),
+        created_at: now.minus(Duration::from_secs(40 * 86_400)),
+        last_used_at: now.minus(Duration::from_secs(7_200)),
+    }
+}
+
+fn sign_in_providers() -> Vec<SignInProvider> {
+    [("github", "GitHub"), ("oidc", "Acme")].map(|(id, label)| SignInProvider { id, label: label.into() }).into()
 }
 
 fn keys_view<'a>(

@@ -1,8 +1,10 @@
 //! Coming in: sign in, sign up, the first administrator.
 
+use engify_app::identities::SignInProvider;
 use engify_core::error::Detail;
 use maud::{Markup, html};
 
+use super::identities::buttons;
 use super::step::passkey_button;
 use crate::ui::form::{Faults, Field};
 use crate::ui::{Frame, Head, frame, problem};
@@ -20,6 +22,8 @@ pub struct AccountView {
     pub problem: Option<String>,
     /// Where to go afterwards; a path within this site.
     pub next: Option<String>,
+    /// The identity providers that people may come in through.
+    pub sign_in_providers: Vec<SignInProvider>,
 }
 
 /// `/login`
@@ -32,6 +36,7 @@ pub fn login(at: &Frame<'_>, view: &AccountView) -> Markup {
             (Field::input("password", "Password", "password").required().autocomplete("current-password").faults(faults))
             button.btn.go.tall type="submit" { "Sign in" }
         }
+        (buttons(&view.sign_in_providers, view.next.as_deref()))
         (passkey_button("Sign in with a passkey", view.next.as_deref().unwrap_or("/prompts")))
         p.small.quiet { a href="/forgot-password" { "Forgot the password?" } }
         @if at.signup_open { p.small.quiet { "New here? " a href="/signup" { "Create an account" } } }
@@ -53,6 +58,7 @@ pub fn signup(at: &Frame<'_>, view: &AccountView) -> Markup {
                 (new_password(faults))
                 button.btn.go.tall type="submit" { "Create account" }
             }
+            (buttons(&view.sign_in_providers, view.next.as_deref()))
         } @else {
             p { "Accounts on this installation are made by its administrator. Ask them for one." }
             p.small.quiet { "For administrators: " code { "NEXT_PUBLIC_ALLOW_SIGNUP=true" } " opens this page." }

@@ -1,9 +1,11 @@
 //! How an account is kept safe: second factors, recovery codes, sessions.
 
+use engify_app::identities::SignInProvider;
 use engify_core::Time;
 use engify_core::factor::Passkey;
 use maud::{Markup, html};
 
+use super::identities::{self, IdentityRow};
 use super::settings::{inside, inside_with};
 use crate::ui::form::{Faults, Field};
 use crate::ui::qr::qr;
@@ -43,6 +45,10 @@ pub struct SecurityView {
     pub passkeys_possible: bool,
     /// How many recovery codes are left.
     pub recovery_codes: usize,
+    /// What else opens the account, oldest first.
+    pub identities: Vec<IdentityRow>,
+    /// The identity providers that can be linked.
+    pub sign_in_providers: Vec<SignInProvider>,
     /// This one first, then by last use.
     pub sessions: Vec<SessionRow>,
     /// What is wrong with what was asked for.
@@ -58,6 +64,7 @@ pub fn page(at: &Frame<'_>, view: &SecurityView) -> Markup {
         (problem(view.problem.as_deref()))
         div.pair { (app(at, view)) (recovery(view)) }
         (passkeys(at, view))
+        (identities::section(at, &view.identities, &view.sign_in_providers))
         (sessions(at, &view.sessions))
     };
     inside_with(at, "Security", &["passkey.js"], body)

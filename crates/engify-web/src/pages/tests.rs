@@ -1,11 +1,13 @@
 //! What must hold on every page: one h1, nothing inline, everything escaped, names that the browser tests use.
 
+use engify_app::identities::{Pending, Proof, SignInProvider};
 use engify_core::Time;
 use engify_core::message::{Content, Message};
 use engify_core::permission::Role;
 use engify_core::prompt::Prompt;
 use engify_core::provider_key::KeySource;
 use engify_core::run::Run;
+use engify_core::words::Email;
 use maud::Markup;
 
 use super::*;
@@ -95,6 +97,7 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         email: HOSTILE.into(),
         problem: Some(HOSTILE.into()),
         next: Some(HOSTILE.into()),
+        sign_in_providers: vec![SignInProvider { id: "oidc", label: HOSTILE.into() }],
         ..Default::default()
     };
     let panel = || run_panel::RunPanel {
@@ -235,6 +238,21 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         problem: Some(HOSTILE.into()),
         may_share: true,
     };
+    let sign_in_providers = || vec![SignInProvider { id: "oidc", label: HOSTILE.into() }];
+    let link = |proof| identities::LinkView {
+        pending: Pending { provider: HOSTILE.into(), email: Email::parse("a'{x}@example.com").unwrap(), proof },
+        ticket: HOSTILE.into(),
+        faults: Vec::new(),
+        problem: Some(HOSTILE.into()),
+    };
+    let identity = identities::IdentityRow {
+        id: HOSTILE.into(),
+        provider: HOSTILE.into(),
+        email: HOSTILE.into(),
+        created_at: Time::from_millis(0),
+        last_used_at: Time::from_millis(0),
+    };
+    let secured = security::SecurityView { identities: vec![identity], sign_in_providers: sign_in_providers(), ..Default::default() };
     let error = errors::ErrorView { status: 404, message: HOSTILE, request_id: HOSTILE, retry_after: None };
     let document = serde_json::json!({ "info": { "description": HOSTILE }, "paths": { HOSTILE: { "get": { "tags": [HOSTILE], "summary": HOSTILE, "description": HOSTILE } } } });
     let (person, team, asked) = (person(), team(), asked());
@@ -344,6 +362,10 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
             organization::settings::page(&at("/settings/organization/settings"), &settings),
         ),
         ("invitation", invitation::page(&at("/invitations/t"), &invited)),
+        ("link", identities::link(&at("/login/link"), &link(Proof::Password))),
+        ("link with consent", identities::link(&at("/login/link"), &link(Proof::Consent))),
+        ("link elsewhere", identities::link(&at("/login/link"), &link(Proof::SignIn))),
+        ("security", security::page(&at("/settings/security"), &secured)),
         ("error", errors::page(&at("/nowhere"), &error)),
         ("api docs", api_docs::page(&at("/api-docs"), &document, HOSTILE)),
     ]

@@ -77,22 +77,17 @@ async fn login(visit: Visit, Query(Next { next }): Query<Next>) -> Response {
     let next = local(next);
     match visit.ctx.identity() {
         Some(_) => go(next.as_deref().unwrap_or(IN)),
-        None => ok(account::login(&visit.frame(), &AccountView { next, ..AccountView::default() })),
+        None => ok(account::login(&visit.frame(), &blank(&visit, next))),
     }
 }
 
 async fn sign_in(visit: Visit, Form(form): Form<SignInForm>) -> Reply {
     let next = local(form.next);
     match accounts::sign_in(&visit.ctx, &form.email, Secret::new(form.password)).await {
-        Ok(Admission::Whole(signed_in)) => {
-            Ok(with_session(&visit, &signed_in, go(next.as_deref().unwrap_or(IN))))
-        }
-        Ok(Admission::Half(half)) => {
-            Ok(with_cookie(&visit, (&half.token, half.expires), go(&second_step(next.as_deref()))))
-        }
+        Ok(admission) => Ok(admitted(&visit, &admission, next.as_deref())),
         Err(error) => {
             let wrong = Wrong::of(error)?;
-            let view = view(&wrong, String::new(), form.email, next);
+            let view = AccountView { email: form.email, ..view(&visit, &wrong, next) };
             Ok(wrong.reply(account::login(&visit.frame(), &view)))
         }
     }
@@ -109,7 +104,7 @@ async fn signup(visit: Visit, Query(Next { next }): Query<Next>) -> Response {
     let next = local(next);
     match visit.ctx.identity() {
         Some(_) => go(next.as_deref().unwrap_or(IN)),
-        None => ok(account::signup(&visit.frame(), &AccountView { next, ..AccountView::default() })),
+        None => ok(account::signup(&visit.frame(), &blank(&visit, next))),
     }
 }
 
@@ -124,7 +119,7 @@ async fn sign_up(visit: Visit, Form(form): Form<SignUpForm>) -> Reply {
         }
         Err(error) => {
             let wrong = Wrong::of(error)?;
-            let view = view(&wrong, form.name, form.email, next);
+            let view = AccountView { name: form.name, email: form.email, ..view(&visit, &wrong, next) };
             Ok(wrong.reply(account::signup(&visit.frame(), &view)))
         }
     }
@@ -142,15 +137,29 @@ async fn first_admin(visit: Visit, Form(form): Form<SetUpForm>) -> Reply {
         Ok(signed_in) => Ok(with_session(&visit, &signed_in, Said::AdminMade.at("/settings/providers"))),
         Err(error) => {
             let wrong = Wrong::of(error)?;
-            let view = view(&wrong, form.name, form.email, None);
+            let view = AccountView { name: form.name, email: form.email, ..view(&visit, &wrong, None) };
             Ok(wrong.reply(account::setup(&visit.frame(), &view, &form.token)))
         }
     }
 }
 
-fn view(wrong: &Wrong, name: String, email: String, next: Option<String>) -> AccountView {
+/// A form that nobody filled yet.
+fn blank(visit: &Visit, next: Option<String>) -> AccountView {
+    AccountView { next, sign_in_providers: visit.app().sign_in_providers().to_vec(), ..AccountView::default() }
+}
+
+/// The form again, with what is wrong.
+pub(super) fn view(visit: &Visit, wrong: &Wrong, next: Option<String>) -> AccountView {
     let problem = Some(wrong.problem(&["name", "email", "password"]));
-    AccountView { name, email, faults: wrong.faults(&[]), problem, next }
+    AccountView { faults: wrong.faults(&[]), problem, ..blank(visit, next) }
+}
+
+/// Sends on whoever showed a first factor: in, or to the second step.
+pub(super) fn admitted(visit: &Visit, admission: &Admission, next: Option<&str>) -> Response {
+    match admission {
+        Admission::Whole(signed_in) => with_session(visit, signed_in, go(next.unwrap_or(IN))),
+        Admission::Half(half) => with_cookie(visit, (&half.token, half.expires), go(&second_step(next))),
+    }
 }
 
 pub(super) fn with_session(visit: &Visit, signed_in: &SignedIn, response: Response) -> Response {

@@ -68,6 +68,8 @@ said! {
     LinkSent "link-sent" "A link is on its way. Look into your mailbox.",
     MessageQueued "queued" "The message goes out again.",
     AuditIntact "intact" "Every line is as it was sealed: nothing was changed, removed, added or moved.",
+    Linked "linked" "Linked: you can sign in with it from now on.",
+    Unlinked "unlinked" "Unlinked: it opens your account no more.",
     KeyRevoked "revoked" "The key is revoked: it opens nothing any more.",
     KeySaved "key-saved" "Saved: the key's new terms hold from the next request on.",
     ProviderKeySaved "provider-key" "The key is stored, encrypted. Runs use it from now on.",

@@ -68,6 +68,8 @@ async fn view(visit: &Visit) -> Result<SecurityView> {
         passkeys: status.passkeys,
         passkeys_possible: passkeys::are_possible(visit.app()),
         recovery_codes: status.recovery_codes,
+        identities: super::oauth::rows(visit).await?,
+        sign_in_providers: visit.app().sign_in_providers().to_vec(),
         sessions,
         problem: None,
     })

@@ -1,0 +1,68 @@
+//! The first leg: somebody leaves for a provider.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use engify_clients::identity::{Attempt, Provider};
+use engify_core::identity::OauthStep;
+use engify_core::{Result, Secret};
+
+use super::ticket::{self, Purpose};
+use super::{failed, refused};
+use crate::{App, Ctx};
+
+/// Where the browser goes, and what it must bring back.
+#[derive(Debug)]
+pub struct Departure {
+    /// The provider's page.
+    pub url: String,
+    /// What the browser keeps in a cookie until it is back: it ties the way back to this browser.
+    pub browser: Secret<String>,
+}
+
+/// Begins a sign-in through a provider, or with `links` the linking of a provider to the caller's own account. `browser` is
+/// what the browser keeps from an earlier begin; it stays, so that two tabs do not disturb each other.
+///
+/// # Errors
+/// `not_found` for a provider that is not configured; `unauthenticated`, `fresh_factor_required` where it links; `identity_provider_…`.
+pub async fn begin(
+    ctx: &Ctx,
+    provider: &str,
+    links: bool,
+    next: Option<String>,
+    browser: Option<&str>,
+) -> Result<Departure> {
+    let provider = ctx.app().identity_providers().named(provider)?;
+    let user = if links {
+        ctx.require_fresh()?;
+        Some(ctx.person()?.user.id.clone())
+    } else {
+        None
+    };
+    let browser = browser.filter(|kept| ticket::is_token(kept));
+    let browser = browser.map_or_else(|| ticket::token(ctx), |kept| Secret::new(kept.to_owned()));
+    let (state, nonce) = (ticket::token(ctx), ticket::token(ctx));
+    let verifier = Secret::new(URL_SAFE_NO_PAD.encode(ctx.app().ids().random::<32>()));
+    let callback = callback(ctx.app(), provider);
+    let attempt =
+        Attempt { state: state.reveal(), nonce: nonce.reveal(), verifier: &verifier, callback: &callback };
+    let url = match provider.authorization_url(&attempt).await {
+        Ok(url) => url,
+        Err(failure) => return Err(refused(ctx, provider, failed(failure)).await),
+    };
+    let verifier = ctx.app().vault().seal(&place(nonce.reveal()), &verifier)?;
+    let step = OauthStep::Provider { nonce: nonce.reveal().clone(), verifier };
+    let purpose = Purpose { provider: provider.id(), step, user, next };
+    ticket::issue(ctx, &state, &browser, purpose).await?;
+    Ok(Departure { url, browser })
+}
+
+/// Where a provider sends the browser back to: an address of its own for each, so that one provider's answer cannot be
+/// taken for another's (RFC 9700 §4.4.2.2).
+pub(super) fn callback(app: &App, provider: &Provider) -> String {
+    format!("{}/api/auth/oauth/{}/callback", app.settings().core.url, provider.id())
+}
+
+/// Where a verifier is sealed for.
+pub(super) fn place(nonce: &str) -> String {
+    format!("oauth_verifier:{nonce}")
+}
