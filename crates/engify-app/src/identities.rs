@@ -35,7 +35,8 @@ impl Providers {
     pub(crate) fn new(settings: &Settings, clock: &Clock) -> Result<Self> {
         let all = settings.identity.providers.iter().map(|provider| Provider::new(provider, clock));
         let all: Vec<Provider> = all.collect::<Result<_, _>>().map_err(Error::internal)?;
-        let listed = |provider: &Provider| SignInProvider { id: provider.id(), label: provider.label().to_owned() };
+        let listed =
+            |provider: &Provider| SignInProvider { id: provider.id(), label: provider.label().to_owned() };
         Ok(Self { listed: all.iter().map(listed).collect(), all })
     }
 
@@ -71,7 +72,9 @@ fn failed(failure: Failure) -> Error {
 
 fn opens_another(provider: &Provider) -> Error {
     let label = provider.label();
-    let message = format!("This {label} account opens another account here. Sign in with it, or unlink it there first.");
+    let message = format!(
+        "This {label} account opens another account here. Sign in with it, or unlink it there first."
+    );
     Error::new(Kind::Conflict, "identity_taken", message)
 }
 

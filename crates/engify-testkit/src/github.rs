@@ -82,11 +82,19 @@ async fn redeem(State(shared): State<Arc<Shared>>, form: String) -> Json<Value> 
 }
 
 async fn user(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    of(&shared, &headers, |hubber| json!({ "id": hubber.id, "login": format!("hubber{}", hubber.id), "name": null }))
+    of(
+        &shared,
+        &headers,
+        |hubber| json!({ "id": hubber.id, "login": format!("hubber{}", hubber.id), "name": null }),
+    )
 }
 
 async fn emails(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    of(&shared, &headers, |hubber| json!([{ "email": hubber.email, "primary": true, "verified": hubber.verified }]))
+    of(
+        &shared,
+        &headers,
+        |hubber| json!([{ "email": hubber.email, "primary": true, "verified": hubber.verified }]),
+    )
 }
 
 fn of(shared: &Shared, headers: &HeaderMap, view: fn(&Hubber) -> Value) -> Response {

@@ -12,8 +12,8 @@ pub mod passkey;
 pub mod provider;
 
 pub use app::{Mail, TestApp};
-pub use passkey::SoftPasskey;
 /// The store, for tests that look at documents or damage them.
 pub use engify_store as store;
 pub use github::{GitHub, Hubber};
+pub use passkey::SoftPasskey;
 pub use provider::{Script, ScriptedProvider};

@@ -70,7 +70,8 @@ async fn arrive(ctx: &Ctx, provider: &Provider, returned: Returned) -> Result<Ar
     let ticket = ticket::held(ctx, &returned.state, browser).await?;
     let OauthStep::Provider { nonce, verifier } = &ticket.step else { return Err(ticket::mismatch()) };
     // A state that was made for one provider is no proof for another.
-    if ticket.provider != provider.id() || returned.issuer.as_ref().is_some_and(|it| it != provider.issuer()) {
+    if ticket.provider != provider.id() || returned.issuer.as_ref().is_some_and(|it| it != provider.issuer())
+    {
         return Err(ticket::mismatch());
     }
     ticket::spend(ctx, ticket::used(ctx, &ticket)?).await?;
@@ -89,11 +90,15 @@ async fn arrive(ctx: &Ctx, provider: &Provider, returned: Returned) -> Result<Ar
 fn proven(ctx: &Ctx, provider: &Provider, person: Person) -> Result<ProvenPerson> {
     let label = provider.label();
     let Some(email) = person.email.filter(|_| person.email_verified) else {
-        let message = format!("{label} does not say that your address is proven. Prove it there, then begin again.");
+        let message =
+            format!("{label} does not say that your address is proven. Prove it there, then begin again.");
         return Err(Error::new(Kind::Forbidden, "email_unverified", message));
     };
     if !mapping::is_allowed(&ctx.app().settings().identity, &email) {
-        let message = format!("Addresses of {} may not sign in with {label} here. Use an address of your organization.", mapping::domain(&email));
+        let message = format!(
+            "Addresses of {} may not sign in with {label} here. Use an address of your organization.",
+            mapping::domain(&email)
+        );
         return Err(Error::new(Kind::Forbidden, "domain_not_allowed", message));
     }
     let name = person.name.unwrap_or_else(|| local_part(&email));
@@ -142,7 +147,8 @@ async fn ask(
     browser: &Secret<String>,
 ) -> Result<Arrival> {
     let token = ticket::token(ctx);
-    let purpose = Purpose { provider: provider.id(), step: OauthStep::Proof(person), user: Some(owner), next };
+    let purpose =
+        Purpose { provider: provider.id(), step: OauthStep::Proof(person), user: Some(owner), next };
     ticket::issue(ctx, &token, browser, purpose).await?;
     Ok(Arrival::Asked(token))
 }
@@ -197,7 +203,9 @@ async fn made(ctx: &Ctx, provider: &Provider, person: &ProvenPerson) -> Result<U
 fn denied(provider: &Provider, word: Option<&str>) -> Error {
     let label = provider.label();
     let message = match word {
-        Some("access_denied") => format!("The sign-in was cancelled at {label}. Begin again, or sign in another way."),
+        Some("access_denied") => {
+            format!("The sign-in was cancelled at {label}. Begin again, or sign in another way.")
+        }
         _ => format!("{label} did not confirm this sign-in. Begin again, or sign in another way."),
     };
     let cause: String = word.unwrap_or("no code").chars().filter(char::is_ascii_graphic).take(100).collect();

@@ -55,7 +55,12 @@ pub async fn pending(ctx: &Ctx, token: &str, browser: Option<&str>) -> Result<Pe
 ///
 /// # Errors
 /// `invalid_request` for a wrong password, `rate_limited`; `fresh_factor_required`; `sign_in_first`; `identity_taken`; those of [`pending`].
-pub async fn link(ctx: &Ctx, token: &str, browser: Option<&str>, password: Secret<String>) -> Result<Arrival> {
+pub async fn link(
+    ctx: &Ctx,
+    token: &str,
+    browser: Option<&str>,
+    password: Secret<String>,
+) -> Result<Arrival> {
     let (ticket, person, user) = waiting(ctx, token, browser).await?;
     let provider = ctx.app().identity_providers().named(&ticket.provider)?;
     match proof(ctx, &user) {
@@ -68,7 +73,12 @@ pub async fn link(ctx: &Ctx, token: &str, browser: Option<&str>, password: Secre
     }
     let identity = new_identity(ctx, provider.id(), &user.id, &person);
     let details = json!({ "through": provider.id() });
-    let audit = ctx.as_person(&user).audit(Action::IdentityLinked, Outcome::Success, Target::new("user", &user.id), details);
+    let audit = ctx.as_person(&user).audit(
+        Action::IdentityLinked,
+        Outcome::Success,
+        Target::new("user", &user.id),
+        details,
+    );
     let batch = ticket::used(ctx, &ticket)?.insert(&identity)?.insert(&audit)?;
     ticket::spend(ctx, batch).await.map_err(|fault| taken(provider, fault))?;
     if ctx.user_id() == Some(&user.id) {
@@ -114,7 +124,12 @@ async fn waiting(ctx: &Ctx, token: &str, browser: Option<&str>) -> Result<(Oauth
     Ok((ticket, person, user))
 }
 
-pub(super) fn new_identity(ctx: &Ctx, provider: &str, user: &UserId, person: &ProvenPerson) -> LinkedIdentity {
+pub(super) fn new_identity(
+    ctx: &Ctx,
+    provider: &str,
+    user: &UserId,
+    person: &ProvenPerson,
+) -> LinkedIdentity {
     LinkedIdentity {
         id: IdentityId::make(ctx.app().ids()),
         user_id: user.clone(),
@@ -148,7 +163,8 @@ pub async fn unlink(ctx: &Ctx, id: &str) -> Result<()> {
     let all = list(ctx).await?;
     let identity = all.iter().find(|identity| identity.id.as_str() == id);
     let identity = identity.ok_or_else(|| Error::not_found("linked account"))?;
-    let opens_alone = person.user.password_hash.is_some() || person.user.factors.contains(&FactorKind::Passkey);
+    let opens_alone =
+        person.user.password_hash.is_some() || person.user.factors.contains(&FactorKind::Passkey);
     if all.len() == 1 && !opens_alone {
         let message = "This is the only way into your account. Choose a password first, through \"Forgot the password\" on the sign-in page.";
         return Err(Error::new(Kind::Conflict, "last_way_in", message));

@@ -12,7 +12,8 @@ pub(super) fn domain(email: &Email) -> &str {
 
 /// Whether people of this address may come in through a provider.
 pub(super) fn is_allowed(settings: &IdentitySettings, email: &Email) -> bool {
-    settings.allowed_domains.is_empty() || settings.allowed_domains.iter().any(|allowed| allowed == domain(email))
+    settings.allowed_domains.is_empty()
+        || settings.allowed_domains.iter().any(|allowed| allowed == domain(email))
 }
 
 /// The highest role that these groups give.
@@ -21,7 +22,11 @@ pub(super) fn role(settings: &IdentitySettings, groups: &[String]) -> Option<Rol
 }
 
 /// Where these groups, or the domain of this address, belong. The first pair that fits counts.
-pub(super) fn organization<'a>(settings: &'a IdentitySettings, groups: &[String], email: &Email) -> Option<&'a Slug> {
+pub(super) fn organization<'a>(
+    settings: &'a IdentitySettings,
+    groups: &[String],
+    email: &Email,
+) -> Option<&'a Slug> {
     let fits = |name: &String| groups.contains(name) || name.eq_ignore_ascii_case(domain(email));
     settings.organizations.iter().find(|(name, _)| fits(name)).map(|(_, slug)| slug)
 }

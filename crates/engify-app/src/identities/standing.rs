@@ -111,7 +111,8 @@ async fn refreshed(
     if moves || user.role != before.role {
         let own = ctx.identity().and_then(|person| person.session.as_deref());
         let leaves = moves && home.is_some();
-        let doors = if leaves { Doors::all_of(app, &user) } else { Doors::sessions_of(app, &user) }.await?.but(own);
+        let doors =
+            if leaves { Doors::all_of(app, &user) } else { Doors::sessions_of(app, &user) }.await?.but(own);
         let place = if moves { organization(app, user.organization_id.as_ref()).await? } else { None };
         batch = doors.close(batch, now)?;
         batch = told(ctx, provider, batch, (&before, home.filter(|_| moves)), (&user, place))?;
@@ -156,7 +157,12 @@ fn told(
 }
 
 /// What an organization and the log learn of somebody who comes in through a mapping.
-pub(super) fn entered(ctx: &Ctx, provider: &Provider, user: &User, organization: &Organization) -> Result<Batch> {
+pub(super) fn entered(
+    ctx: &Ctx,
+    provider: &Provider,
+    user: &User,
+    organization: &Organization,
+) -> Result<Batch> {
     let details = json!({ "role": user.role, "through": provider.id() });
     let line = line(ctx, user, Action::MemberJoined, details).concerning(Some(&organization.id));
     Batch::new().patch::<Organization>(next_revision(ctx, organization)?).insert(&line)

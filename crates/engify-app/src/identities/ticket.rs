@@ -61,7 +61,8 @@ pub(super) async fn issue(
     };
     let ended = app.store().find(&queries::oauth_tickets_expired(now).limit(CLEARED)).await?.items;
     let everything = || Scope::Everything("clean-up of ended tickets");
-    let batch = ended.iter().fold(Batch::new(), |batch, old| batch.delete::<OauthTicket>(everything(), &old.id));
+    let batch =
+        ended.iter().fold(Batch::new(), |batch, old| batch.delete::<OauthTicket>(everything(), &old.id));
     app.store().write(batch.insert(&ticket)?).await.map(drop)
 }
 
@@ -90,7 +91,8 @@ pub(super) async fn held(ctx: &Ctx, token: &str, browser: Option<&str>) -> Resul
 /// The use of a ticket, for the batch that does what it is for: of two uses at once, one wins.
 pub(super) fn used(ctx: &Ctx, ticket: &OauthTicket) -> Result<Batch> {
     let scope = Scope::Everything("the ticket tells who is on their way");
-    let patch = Patch::new(scope, &ticket.id).when("usedAt", serde_json::Value::Null)?.set("usedAt", ctx.now())?;
+    let patch =
+        Patch::new(scope, &ticket.id).when("usedAt", serde_json::Value::Null)?.set("usedAt", ctx.now())?;
     Ok(Batch::new().patch::<OauthTicket>(patch))
 }
 

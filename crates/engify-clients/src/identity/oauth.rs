@@ -77,7 +77,10 @@ pub(super) async fn redeem(
         return Err(wire.failure(FailureKind::Unreachable, format!("the token endpoint answered {status}")));
     }
     serde_json::from_slice(response.body()).map_err(|fault| {
-        wire.failure(FailureKind::Untrusted, format!("the token endpoint answered {status} without tokens: {fault}"))
+        wire.failure(
+            FailureKind::Untrusted,
+            format!("the token endpoint answered {status} without tokens: {fault}"),
+        )
     })
 }
 

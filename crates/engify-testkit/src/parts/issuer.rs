@@ -42,7 +42,11 @@ impl Issuer {
         let program = script.to_str().expect("a path in UTF-8");
         let launch = Launch { name: "oidc-provider", program, grace: 0, scratch: None };
         let server = Server::start(&launch, |command, port| {
-            command.arg(port.to_string()).arg(callback).arg(people.path().join("people.json")).env("ENGIFY_PARTS", shelf());
+            command
+                .arg(port.to_string())
+                .arg(callback)
+                .arg(people.path().join("people.json"))
+                .env("ENGIFY_PARTS", shelf());
         });
         Self { server, people }
     }
@@ -58,7 +62,8 @@ impl Issuer {
     /// # Panics
     /// When the file cannot be written.
     pub fn knows(&self, people: &Value) {
-        std::fs::write(self.people.path().join("people.json"), people.to_string()).expect("the issuer's people");
+        std::fs::write(self.people.path().join("people.json"), people.to_string())
+            .expect("the issuer's people");
     }
 
     /// Opens `url` in a browser of its own and returns the address that the issuer sends it back to.
@@ -79,13 +84,18 @@ impl Issuer {
                 continue;
             }
             let text = reply.text().await.expect("a page");
-            let prompt = ["login", "consent"].into_iter().find(|one| text.contains(&format!("value=\"{one}\"")));
+            let prompt =
+                ["login", "consent"].into_iter().find(|one| text.contains(&format!("value=\"{one}\"")));
             (page, reply) = match (prompt, visit) {
                 (Some("login"), Visit::SignIn(login)) => {
                     browser.post(page.clone(), format!("prompt=login&login={login}&password=any")).await
                 }
-                (Some("consent"), Visit::SignIn(_)) => browser.post(page.clone(), "prompt=consent".to_owned()).await,
-                (Some(_), Visit::Cancel) => browser.get(format!("{page}/abort").parse().expect("an address")).await,
+                (Some("consent"), Visit::SignIn(_)) => {
+                    browser.post(page.clone(), "prompt=consent".to_owned()).await
+                }
+                (Some(_), Visit::Cancel) => {
+                    browser.get(format!("{page}/abort").parse().expect("an address")).await
+                }
                 _ => panic!("{page} shows something else:\n{text}"),
             };
         }
@@ -105,12 +115,17 @@ impl Browser {
     }
 
     async fn post(&mut self, url: Url, form: String) -> (Url, Response) {
-        let request = self.client.post(url.clone()).header("content-type", "application/x-www-form-urlencoded").body(form);
+        let request = self
+            .client
+            .post(url.clone())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
         (url, self.send(request).await)
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> Response {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let reply = request.header(COOKIE, cookies.join("; ")).send().await.expect("a reply of the issuer");
         for cookie in reply.headers().get_all(SET_COOKIE) {
             let pair = cookie.to_str().unwrap_or_default().split(';').next().unwrap_or_default();

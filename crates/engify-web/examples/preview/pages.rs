@@ -270,7 +270,9 @@ fn identity(now: Time) -> IdentityRow {
 }
 
 fn sign_in_providers() -> Vec<SignInProvider> {
-    [("github", "GitHub"), ("oidc", "Acme")].map(|(id, label)| SignInProvider { id, label: label.into() }).into()
+    [("github", "GitHub"), ("oidc", "Acme")]
+        .map(|(id, label)| SignInProvider { id, label: label.into() })
+        .into()
 }
 
 fn keys_view<'a>(

@@ -82,7 +82,12 @@ pub fn link(at: &Frame<'_>, view: &LinkView) -> Markup {
         },
     };
     let title = format!("Link {provider}");
-    narrow(at, &Head::new(&title, "Join an account with an identity provider."), view.problem.as_deref(), content)
+    narrow(
+        at,
+        &Head::new(&title, "Join an account with an identity provider."),
+        view.problem.as_deref(),
+        content,
+    )
 }
 
 /// One identity that opens the account.

@@ -240,7 +240,11 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
     };
     let sign_in_providers = || vec![SignInProvider { id: "oidc", label: HOSTILE.into() }];
     let link = |proof| identities::LinkView {
-        pending: Pending { provider: HOSTILE.into(), email: Email::parse("a'{x}@example.com").unwrap(), proof },
+        pending: Pending {
+            provider: HOSTILE.into(),
+            email: Email::parse("a'{x}@example.com").unwrap(),
+            proof,
+        },
         ticket: HOSTILE.into(),
         faults: Vec::new(),
         problem: Some(HOSTILE.into()),
@@ -252,7 +256,11 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         created_at: Time::from_millis(0),
         last_used_at: Time::from_millis(0),
     };
-    let secured = security::SecurityView { identities: vec![identity], sign_in_providers: sign_in_providers(), ..Default::default() };
+    let secured = security::SecurityView {
+        identities: vec![identity],
+        sign_in_providers: sign_in_providers(),
+        ..Default::default()
+    };
     let error = errors::ErrorView { status: 404, message: HOSTILE, request_id: HOSTILE, retry_after: None };
     let document = serde_json::json!({ "info": { "description": HOSTILE }, "paths": { HOSTILE: { "get": { "tags": [HOSTILE], "summary": HOSTILE, "description": HOSTILE } } } });
     let (person, team, asked) = (person(), team(), asked());

@@ -145,7 +145,11 @@ async fn first_admin(visit: Visit, Form(form): Form<SetUpForm>) -> Reply {
 
 /// A form that nobody filled yet.
 fn blank(visit: &Visit, next: Option<String>) -> AccountView {
-    AccountView { next, sign_in_providers: visit.app().sign_in_providers().to_vec(), ..AccountView::default() }
+    AccountView {
+        next,
+        sign_in_providers: visit.app().sign_in_providers().to_vec(),
+        ..AccountView::default()
+    }
 }
 
 /// The form again, with what is wrong.

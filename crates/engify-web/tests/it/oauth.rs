@@ -15,7 +15,11 @@ const ANA: Hubber = Hubber { id: 7, email: "ana@example.com", verified: true };
 async fn start(settings: &[(&str, &str)]) -> (TestApp, GitHub) {
     let github = GitHub::start().await;
     let url = github.url();
-    let given = [("GITHUB_CLIENT_ID", "engify"), ("GITHUB_CLIENT_SECRET", "secret"), ("GITHUB_BASE_URL", url.as_str())];
+    let given = [
+        ("GITHUB_CLIENT_ID", "engify"),
+        ("GITHUB_CLIENT_SECRET", "secret"),
+        ("GITHUB_BASE_URL", url.as_str()),
+    ];
     let settings: Vec<_> = given.iter().chain(settings).copied().collect();
     (TestApp::with(&settings).await, github)
 }
@@ -99,7 +103,9 @@ async fn the_way_back_is_open_once_and_in_one_browser_and_for_ten_minutes() {
     arrive(&mut slow, &github, &state, ANA).await.says(403, "longer than ten minutes");
 
     let mut hurried = tab.elsewhere();
-    for path in ["callback", "callback?code=x", "callback?code=x&state=", "callback?state=%00", "callback?error=x"] {
+    for path in
+        ["callback", "callback?code=x", "callback?code=x&state=", "callback?state=%00", "callback?error=x"]
+    {
         let reply = hurried.get(&format!("/api/auth/oauth/github/{path}")).await;
         assert_eq!(reply.status, 403, "{path}");
     }
@@ -205,12 +211,19 @@ async fn one_links_and_unlinks_under_settings_but_keeps_a_way_in() {
     let mut ben = Tab::of(&test);
     ben.submit("/login", &[("email", "benjamin@example.com"), ("password", PASSWORD)]).await.goes();
     let page = ben.get("/settings/security").await;
-    assert!(page.text.contains("/api/auth/oauth/github?link=true&amp;next=%2Fsettings%2Fsecurity"), "{}", page.text);
+    assert!(
+        page.text.contains("/api/auth/oauth/github?link=true&amp;next=%2Fsettings%2Fsecurity"),
+        "{}",
+        page.text
+    );
     let state = leave(&mut ben, "/api/auth/oauth/github?link=true&next=/settings/security").await;
     let link = arrive(&mut ben, &github, &state, ANA).await.goes().to_owned();
     ben.get(&link).await.says(200, "opens your account");
     let ticket = link.rsplit_once('=').unwrap().1.to_owned();
-    assert_eq!(ben.submit("/login/link", &[("ticket", &ticket)]).await.goes(), "/settings/security?done=linked");
+    assert_eq!(
+        ben.submit("/login/link", &[("ticket", &ticket)]).await.goes(),
+        "/settings/security?done=linked"
+    );
     let linked = ben.get("/api/auth/identities").await.with(200)["data"].clone();
     assert_eq!((&linked[0]["provider"], &linked[0]["email"]), (&json!("github"), &json!("ana@example.com")));
     ben.get("/settings/security").await.says(200, "ana@example.com");
@@ -266,7 +279,12 @@ async fn saying_no_and_a_provider_that_is_away_are_told_on_the_page() {
     denied.says(403, "cancelled at GitHub");
     assert!(denied.text.contains("Continue with GitHub"), "the page offers to begin again");
 
-    let away = [("OIDC_ISSUER", "http://127.0.0.1:9"), ("OIDC_CLIENT_ID", "a"), ("OIDC_CLIENT_SECRET", "b"), ("OIDC_NAME", "Acme")];
+    let away = [
+        ("OIDC_ISSUER", "http://127.0.0.1:9"),
+        ("OIDC_CLIENT_ID", "a"),
+        ("OIDC_CLIENT_SECRET", "b"),
+        ("OIDC_NAME", "Acme"),
+    ];
     let test = TestApp::with(&away).await;
     let mut tab = Tab::of(&test);
     tab.get("/signup").await.says(200, "Continue with Acme");
@@ -277,7 +295,9 @@ async fn saying_no_and_a_provider_that_is_away_are_told_on_the_page() {
 #[tokio::test]
 async fn the_cookie_of_the_way_is_for_this_site_alone() {
     let https = [("NEXTAUTH_URL", "https://engify.example.com")];
-    for (settings, name, secure) in [(&https[..], "__Host-engify_oauth=", true), (&[][..], "engify_oauth=", false)] {
+    for (settings, name, secure) in
+        [(&https[..], "__Host-engify_oauth=", true), (&[][..], "engify_oauth=", false)]
+    {
         let (test, _) = start(settings).await;
         let reply = Tab::of(&test).get("/api/auth/oauth/github").await;
         let cookie = reply.headers[http::header::SET_COOKIE].to_str().unwrap();
@@ -291,5 +311,8 @@ async fn the_cookie_of_the_way_is_for_this_site_alone() {
 async fn programs_may_ask_which_providers_there_are() {
     let (test, _) = start(&[]).await;
     let sign_in_providers = Client::of(&test).get("/api/auth/oauth").await.with(200);
-    assert_eq!(sign_in_providers["data"], json!([{ "id": "github", "name": "GitHub", "url": "/api/auth/oauth/github" }]));
+    assert_eq!(
+        sign_in_providers["data"],
+        json!([{ "id": "github", "name": "GitHub", "url": "/api/auth/oauth/github" }])
+    );
 }

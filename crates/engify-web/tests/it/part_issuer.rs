@@ -78,15 +78,19 @@ async fn a_group_gives_a_role_and_its_loss_takes_it_away_and_ends_the_sessions()
 #[tokio::test]
 async fn a_code_of_another_sign_in_is_worth_nothing() {
     let (test, issuer) = start(&[]).await;
-    issuer.knows(&json!({ "ana": person(&[]), "eve": { "email": "eve@example.com", "email_verified": true } }));
+    issuer
+        .knows(&json!({ "ana": person(&[]), "eve": { "email": "eve@example.com", "email_verified": true } }));
     let (mut victim, mut thief) = (Tab::of(&test), Tab::of(&test));
     let stolen = issuer.visit(&leave(&mut victim).await, Visit::SignIn("ana")).await;
     let own = issuer.visit(&leave(&mut thief).await, Visit::SignIn("eve")).await;
     let pick = |url: &Url, name: &str| url.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned();
-    let mixed = format!("/api/auth/oauth/oidc/callback?code={}&state={}", pick(&stolen, "code"), pick(&own, "state"));
+    let mixed =
+        format!("/api/auth/oauth/oidc/callback?code={}&state={}", pick(&stolen, "code"), pick(&own, "state"));
     thief.get(&mixed).await.says(403, "did not confirm this sign-in");
     assert_eq!(thief.person().await, None, "PKCE ties a code to the browser that asked for it");
-    let from = own.as_str().replace(&pick(&own, "iss").replace(':', "%3A").replace('/', "%2F"), "https%3A%2F%2Fevil.example");
+    let from = own
+        .as_str()
+        .replace(&pick(&own, "iss").replace(':', "%3A").replace('/', "%2F"), "https%3A%2F%2Fevil.example");
     assert_ne!(from, own.as_str());
     assert_eq!(thief.get(&here(&Url::parse(&from).unwrap())).await.status, 403, "another issuer's answer");
 }
