@@ -7,10 +7,10 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::api;
 use crate::policy::Access;
 use crate::reply::FailureBody;
 use crate::route::Route;
+use crate::{api, site};
 
 /// The document; `server` is the address that people use.
 pub fn document(server: &str) -> Value {
@@ -19,8 +19,10 @@ pub fn document(server: &str) -> Value {
     let mut generator = settings.into_generator();
     let failure = generator.subschema_for::<FailureBody>();
     let mut paths: BTreeMap<&'static str, Map<String, Value>> = BTreeMap::new();
-    for route in api::routes().iter().filter(|route| !route.docs.hidden) {
-        let operation = operation(route, &mut generator, &failure);
+    // Browsers walk some of the API's paths; those stand among the pages.
+    let walked = site::routes().into_iter().filter(|route| route.path.starts_with("/api/"));
+    for route in api::routes().into_iter().chain(walked).filter(|route| !route.docs.hidden) {
+        let operation = operation(&route, &mut generator, &failure);
         paths.entry(route.path).or_default().insert(route.method.as_str().to_lowercase(), operation);
     }
     json!({

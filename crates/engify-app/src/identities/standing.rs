@@ -112,7 +112,8 @@ async fn refreshed(
         let own = ctx.identity().and_then(|person| person.session.as_deref());
         let leaves = moves && home.is_some();
         let doors =
-            if leaves { Doors::all_of(app, &user) } else { Doors::sessions_of(app, &user) }.await?.but(own);
+            if leaves { Doors::all_of(app, &user).await? } else { Doors::sessions_of(app, &user).await? };
+        let doors = doors.but(own);
         let place = if moves { organization(app, user.organization_id.as_ref()).await? } else { None };
         batch = doors.close(batch, now)?;
         batch = told(ctx, provider, batch, (&before, home.filter(|_| moves)), (&user, place))?;
