@@ -1,5 +1,6 @@
 // The browser tests: `cargo xtask e2e [NAME…]`. One named check per promise; the steps and the pages live in lib/.
 import { Checks, expect } from "./lib/checks.mjs";
+import * as factors from "./lib/factors.mjs";
 import * as job from "./lib/job.mjs";
 import { allPages } from "./lib/pages.mjs";
 import { People, signIn, signUp, stranger } from "./lib/people.mjs";
@@ -87,6 +88,56 @@ for (const javaScript of [true, false]) {
     expect(user.email === "sso@example.com" && user.name === "Sam Sign-On", `signed in as ${JSON.stringify(user)}`);
   });
 }
+
+const whoIsIn = async (page) => (await (await page.request.get("/api/auth/session")).json()).user?.email;
+const inside = (page) => page.waitForURL((url) => !url.pathname.startsWith("/login"));
+
+for (const javaScript of [true, false]) {
+  const how = javaScript ? "with JavaScript" : "without JavaScript";
+  checks.add(`second factor: an authenticator app ${how}`, async (open) => {
+    const person = stranger();
+    const { page, troubles } = await open({ javaScript });
+    await signUp(page, person);
+    const { secret, codes } = await factors.enrolApp(page);
+    expect(codes.length === 10, `${codes.length} recovery codes`);
+    const { page: other } = await open({ javaScript });
+    await factors.firstStep(other, person);
+    expect((await whoIsIn(other)) === undefined, "half-way in is in");
+    // The code of this moment is used up by the enrolment.
+    await other.getByLabel("Code", { exact: true }).fill(factors.totp(secret, 1));
+    await Promise.all([inside(other), other.getByRole("button", { name: "Sign in", exact: true }).click()]);
+    expect((await whoIsIn(other)) === person.email, "the code did not sign in");
+    const { page: third } = await open({ javaScript });
+    await factors.firstStep(third, person);
+    await third.getByRole("link", { name: "Use a recovery code" }).click();
+    await third.getByLabel("Recovery code", { exact: true }).fill(codes[0]);
+    await Promise.all([inside(third), third.getByRole("button", { name: "Sign in", exact: true }).click()]);
+    expect((await whoIsIn(third)) === person.email, "the recovery code did not sign in");
+    expect(troubles.length === 0, troubles.join("; "));
+  });
+}
+
+checks.add("passkey: enrolled, without a password, as the second step, and to confirm", async (open) => {
+  const person = stranger();
+  const { page, troubles } = await open();
+  await factors.authenticator(page);
+  await signUp(page, person);
+  await factors.enrolPasskey(page, "Virtual device");
+  await page.context().clearCookies();
+  await page.goto("/login");
+  await Promise.all([inside(page), page.getByRole("button", { name: "Sign in with a passkey" }).click()]);
+  expect((await whoIsIn(page)) === person.email, "the passkey alone did not sign in");
+  await page.context().clearCookies();
+  await factors.firstStep(page, person);
+  await Promise.all([inside(page), page.getByRole("button", { name: "Use a passkey" }).click()]);
+  expect((await whoIsIn(page)) === person.email, "the passkey as second step did not sign in");
+  await page.goto("/confirm?next=/settings/security");
+  await Promise.all([
+    page.waitForURL((url) => url.pathname === "/settings/security"),
+    page.getByRole("button", { name: "Use a passkey" }).click(),
+  ]);
+  expect(troubles.length === 0, troubles.join("; "));
+});
 
 checks.add("search with the keyboard alone", async (open) => {
   const { page } = await open();
