@@ -11,11 +11,13 @@ use crate::secret::Secret;
 mod identity;
 mod load;
 mod messages;
+mod redis;
 mod table;
 
 pub use identity::{IdentityProtocol, IdentityProvider, IdentitySettings};
 pub use load::{Fault, load};
 pub use messages::{Mail, MailServer, Sms, Smtp, SmtpTls, Twilio};
+pub use redis::{QStash, Redis, RedisServer, UpstashRest};
 pub use table::{Group, SETTINGS, Setting};
 
 /// Everything an operator may set.
@@ -37,8 +39,10 @@ pub struct Settings {
     pub mail: Mail,
     /// How text messages leave.
     pub sms: Sms,
-    /// Which services of later use are configured; named in health.
-    pub services: Services,
+    /// Memory that replicas share.
+    pub redis: Redis,
+    /// Delivers jobs, where its token is set.
+    pub qstash: Option<QStash>,
 }
 
 /// Database, addresses, environment.
@@ -238,13 +242,6 @@ impl LogLevel {
             Self::Debug => "debug",
         }
     }
-}
-
-/// Which other services are configured.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Services {
-    /// Redis or Upstash.
-    pub redis: bool,
 }
 
 impl Settings {

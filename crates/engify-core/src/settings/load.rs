@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::{
     Ai, Core, Database, Environment, LogLevel, Mode, Monitoring, ProviderSettings, Public, Security,
-    Services, Settings, Tier, Tiers,
+    Settings, Tier, Tiers,
 };
 use crate::secret::Secret;
 
@@ -70,7 +70,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             security: self.security(production),
             identity: self.identity(production),
             monitoring: self.monitoring(),
-            services: self.services(),
+            redis: self.redis(),
+            qstash: self.qstash(),
         }
     }
 
@@ -272,18 +273,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
-    fn services(&mut self) -> Services {
-        let enabled = self.flag("REDIS_ENABLED", true);
-        let upstash = (self.text("UPSTASH_REDIS_REST_URL"), self.secret("UPSTASH_REDIS_REST_TOKEN"));
-        if matches!(upstash, (Some(_), None)) {
-            self.fault(
-                "UPSTASH_REDIS_REST_TOKEN",
-                "is missing beside UPSTASH_REDIS_REST_URL; copy both from the Upstash console",
-            );
-        }
-        Services { redis: enabled && (self.secret("REDIS_URL").is_some() || upstash.0.is_some()) }
-    }
-
     pub(super) fn text(&self, name: &str) -> Option<String> {
         (self.value)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     }
@@ -308,7 +297,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
-    fn flag(&mut self, name: &str, default: bool) -> bool {
+    pub(super) fn flag(&mut self, name: &str, default: bool) -> bool {
         self.word(
             name,
             default,
@@ -366,7 +355,7 @@ fn is_encryption_key(key: &Secret<String>) -> bool {
     key.reveal().len() == 64 && key.reveal().bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn is_local(address: &str) -> bool {
+pub(super) fn is_local(address: &str) -> bool {
     url::Url::parse(address)
         .is_ok_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")))
 }

@@ -214,7 +214,7 @@ fn smtp(text: &str) -> Option<Smtp> {
 }
 
 /// Undoes `%40`.
-fn unescaped(text: &str) -> Option<String> {
+pub(super) fn unescaped(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
