@@ -21,6 +21,7 @@ use crate::messages::Courier;
 use crate::passwords::Hasher;
 use crate::patterns::Pattern;
 use crate::recorder::Recorder;
+use crate::shared::Shared;
 use crate::tries::Tries;
 use crate::vault::Vault;
 use crate::{cache, factors, identities, patterns};
@@ -68,6 +69,7 @@ struct Inner {
     identity_providers: identities::Providers,
     patterns: Vec<Pattern>,
     vitals: Vitals,
+    shared: Shared,
     started: std::time::Instant,
 }
 
@@ -97,6 +99,7 @@ impl App {
             chain_keys,
             patterns: patterns::shipped()?,
             vitals: Vitals::default(),
+            shared: Shared::new(&settings, ids.clone())?,
             started: std::time::Instant::now(),
             providers,
             identity_providers: identities::Providers::new(&settings, &clock)?,
@@ -225,6 +228,11 @@ impl App {
 
     pub(crate) fn patterns(&self) -> &[Pattern] {
         &self.0.patterns
+    }
+
+    /// The memory that replicas share.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
     }
 
     pub(crate) fn vitals(&self) -> &Vitals {

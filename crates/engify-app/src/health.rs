@@ -9,6 +9,7 @@ use engify_core::permission::Permission;
 use engify_core::{Result, Time};
 use serde::Serialize;
 
+use crate::shared::State;
 use crate::{App, Ctx, messages};
 
 /// How long the database may take to answer a health check.
@@ -55,7 +56,7 @@ pub struct Health {
 pub struct Services {
     /// `connected` or `disconnected`.
     pub database: String,
-    /// `connected`, `disconnected` or `not_configured`.
+    /// `connected`, `not_configured`, `disabled` or `error` (it is away or takes no writes; the site works without it).
     pub redis: String,
     /// Mail, by SendGrid or SMTP: `operational`, `error` (the last letter was not taken) or `not_configured`.
     pub sendgrid: String,
@@ -126,7 +127,8 @@ impl Vitals {
 pub async fn check(app: &App) -> Health {
     let now = app.clock().now();
     let mut remedies = Vec::new();
-    let ping = tokio::time::timeout(PATIENCE, app.store().ping()).await;
+    let (ping, redis) =
+        tokio::join!(tokio::time::timeout(PATIENCE, app.store().ping()), app.shared().state());
     let database = match ping {
         Ok(Ok(_)) => "connected",
         Ok(Err(fault)) => {
@@ -159,9 +161,13 @@ pub async fn check(app: &App) -> Health {
         (true, Some(_)) => "error",
     };
     remedies.extend(trouble);
-    let status = match (database, ai_providers, mail) {
-        ("disconnected", _, _) => Status::Unhealthy,
-        (_, "degraded", _) | (_, _, "error") => Status::Degraded,
+    let redis_word = redis.word();
+    if let State::Error(remedy) = redis {
+        remedies.push(remedy);
+    }
+    let status = match (database, ai_providers, mail, redis_word) {
+        ("disconnected", ..) => Status::Unhealthy,
+        (_, "degraded", ..) | (_, _, "error", _) | (.., "error") => Status::Degraded,
         _ => Status::Healthy,
     };
     Health {
@@ -169,8 +175,7 @@ pub async fn check(app: &App) -> Health {
         timestamp: now,
         services: Services {
             database: database.to_owned(),
-            // Read from the settings today and used from the issue that brings it.
-            redis: "not_configured".to_owned(),
+            redis: redis_word.to_owned(),
             sendgrid: mail.to_owned(),
             ai_providers: ai_providers.to_owned(),
         },

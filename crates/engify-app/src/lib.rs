@@ -28,6 +28,7 @@ pub mod prompts;
 pub mod provider_keys;
 mod recorder;
 pub mod setup;
+mod shared;
 mod tries;
 pub mod users;
 pub mod vault;

@@ -1,7 +1,9 @@
-//! Operator use cases: what is told about the configuration and the database.
+//! Operator use cases: what is told about the configuration, the database and the memory that replicas share.
 //!
 //! This crate knows neither the application's rules nor HTTP nor a terminal: it answers with data that the command
 //! line prints, as a table for people or as JSON for scripts.
 
 pub mod config;
 pub mod database;
+pub mod ready;
+pub mod redis;

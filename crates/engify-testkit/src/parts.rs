@@ -8,6 +8,7 @@
 
 mod aimock;
 mod issuer;
+mod redis;
 mod secantus;
 mod server;
 
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use aimock::{Aimock, AimockOptions};
 pub use issuer::{CLIENT, Issuer, Visit};
+pub use redis::Redis;
 pub use secantus::Secantus;
 
 /// A real server of the MongoDB wire protocol with SCRAM authentication on, shared by all tests of this process.
@@ -34,6 +36,12 @@ pub fn aimock(options: AimockOptions<'_>) -> Aimock {
 #[must_use]
 pub fn issuer(callback: &str) -> Issuer {
     Issuer::start(callback)
+}
+
+/// A Redis with these further arguments, empty.
+#[must_use]
+pub fn redis(args: &[&str]) -> Redis {
+    Redis::start(args)
 }
 
 /// The Python interpreter that has the vendors' own clients.

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engify_app::audit::Anchor;
 
+mod redis;
+
+pub(crate) use redis::{Flush, Redis, RedisTest};
+
 /// Find a prompt, run it, keep the key: a prompt library and workbench in one program.
 #[derive(Debug, Parser)]
 #[command(name = "engify", version, disable_help_subcommand = true, max_term_width = 100)]
@@ -45,6 +49,11 @@ pub(crate) enum Command {
     /// Try the providers' keys, change the encryption key, prove the audit log
     #[command(subcommand)]
     Security(Security),
+    /// Look after the Redis that replicas share
+    #[command(subcommand)]
+    Redis(Redis),
+    /// Ask the server on this machine whether it is ready, as health checks do
+    Ready(Report),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -68,6 +77,8 @@ impl Command {
             Self::Run(run) => run.report.json,
             Self::Security(Security::TestKeys(test)) => test.report.json,
             Self::Security(Security::RotateKey(rotate)) => rotate.report.json,
+            Self::Ready(report) => report.json,
+            Self::Redis(redis) => redis.json(),
         }
     }
 }

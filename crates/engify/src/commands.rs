@@ -23,6 +23,8 @@ mod db;
 mod export;
 mod import;
 mod prompts;
+mod ready;
+mod redis;
 mod run;
 mod security;
 
@@ -53,6 +55,8 @@ async fn walk(command: Command) -> Ended {
         Command::Prompts(command) => prompts::run(&environment(), command).await,
         Command::Run(options) => run::run(&environment(), options).await,
         Command::Security(command) => security::run(&environment(), command).await,
+        Command::Ready(report) => ready::run(&environment(), report).await,
+        Command::Redis(command) => redis::run(&environment(), command).await,
         Command::Completions { shell } => completions(shell),
     }
 }

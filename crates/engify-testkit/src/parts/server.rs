@@ -25,7 +25,7 @@ pub(super) struct Server {
 /// How a server is started.
 pub(super) struct Launch<'a> {
     pub(super) name: &'static str,
-    /// Below the folder of parts.
+    /// A path below the folder of parts, or the bare name of a Debian package's program.
     pub(super) program: &'a str,
     /// Tenths of a second that it gets to stop by itself before it is killed.
     pub(super) grace: u32,
@@ -44,7 +44,7 @@ impl Server {
         command
             .arg(installed("leash"))
             .arg(launch.grace.to_string())
-            .arg(installed(launch.program))
+            .arg(if launch.program.contains('/') { installed(launch.program) } else { launch.program.into() })
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -55,6 +55,16 @@ pub(super) fn services(health: &State) -> Vec<ServiceRow> {
             "no provider has a key; the dry run works",
         ),
         row("Mail", &health.services.sendgrid, "ready", "letters are kept for administrators to read"),
-        row("Redis", &health.services.redis, "connected", "not needed; memory is enough for one process"),
+        redis(&health.services.redis),
     ]
+}
+
+fn redis(word: &str) -> ServiceRow {
+    let (state, detail) = match word {
+        "connected" => (Health::Up, "connected"),
+        "disabled" => (Health::Unused, "switched off by REDIS_ENABLED=false"),
+        "error" => (Health::Degraded, "does not answer as it should; the site works without it"),
+        _ => (Health::Unused, "not needed; memory is enough for one process"),
+    };
+    ServiceRow { name: "Redis".to_owned(), state, detail: detail.to_owned() }
 }

@@ -24,6 +24,7 @@ mod part_issuer;
 mod passkeys;
 mod provider_keys;
 mod recovery;
+mod redis_server;
 mod routes;
 mod runs;
 mod system;

@@ -64,3 +64,22 @@ async fn kept_replies_come_compressed_and_whole() {
     }
     assert_eq!(stranger.get("/api/prompts?featured=true").await.text, plain.text);
 }
+
+#[tokio::test]
+async fn a_redis_that_is_away_degrades_and_is_named_and_the_site_works() {
+    // Nobody may listen on port 1, so nobody does.
+    let test = TestApp::with(&[("REDIS_URL", "redis://ana:hunter2hunter2@127.0.0.1:1")]).await;
+    let stranger = Client::of(&test);
+    let health = stranger.get("/api/health").await.with(200);
+    assert_eq!((&health["status"], &health["services"]["redis"]), (&json!("degraded"), &json!("error")));
+    let remedies = health["remedies"].to_string();
+    assert!(remedies.contains("REDIS_ENABLED=false") && !remedies.contains("hunter2"), "{remedies}");
+    stranger.get("/api/prompts").await.with(200);
+}
+
+#[tokio::test]
+async fn a_redis_that_is_switched_off_is_no_fault() {
+    let test = TestApp::with(&[("REDIS_URL", "redis://127.0.0.1:1"), ("REDIS_ENABLED", "false")]).await;
+    let health = Client::of(&test).get("/api/health").await.with(200);
+    assert_eq!((&health["status"], &health["services"]["redis"]), (&json!("healthy"), &json!("disabled")));
+}

@@ -56,6 +56,11 @@ fn every_command_has_help() {
     security test-keys
     security rotate-key
     security audit-verify
+    redis
+    redis test
+    redis health
+    redis flush
+    ready
     completions
     ");
 }
@@ -76,6 +81,8 @@ fn the_first_help_is_one_screen() {
       prompts      List, import and export prompts
       run          Run a prompt of the library on an AI provider
       security     Try the providers' keys, change the encryption key, prove the audit log
+      redis        Look after the Redis that replicas share
+      ready        Ask the server on this machine whether it is ready, as health checks do
       completions  Print completions for a shell
 
     Options:
