@@ -22,6 +22,7 @@ use crate::{App, users};
 pub mod passkeys;
 pub mod recovery;
 mod reset;
+pub mod sms;
 pub mod totp;
 mod verify;
 
@@ -42,6 +43,8 @@ pub struct Status {
     pub required: bool,
     /// When the authenticator app was enrolled.
     pub totp_since: Option<Time>,
+    /// The phone that gets codes, so that only its owner recognises it.
+    pub phone: Option<String>,
     /// The passkeys, oldest first.
     pub passkeys: Vec<Passkey>,
     /// How many recovery codes are left.
@@ -73,6 +76,7 @@ async fn status_of(app: &App, user: &User) -> Result<Status> {
         methods: methods_of(user, &held),
         required: is_required(app, user),
         totp_since: held.totp.as_ref().map(|totp| totp.created_at),
+        phone: held.phone.as_ref().map(|phone| phone.number.masked()),
         passkeys: passkeys_of(app, &user.id).await?,
         recovery_codes: held.recovery_codes.len(),
     })
@@ -126,6 +130,9 @@ pub async fn disable(ctx: &Ctx, kind: Option<FactorKind>) -> Result<()> {
     let mut held = held(app, &person.user.id).await?;
     if going(FactorKind::Totp) {
         (held.totp, held.totp_pending) = (None, None);
+    }
+    if going(FactorKind::Sms) {
+        (held.phone, held.phone_pending) = (None, None);
     }
     let passkeys = passkeys_of(app, &person.user.id).await?;
     let (gone, left) = if going(FactorKind::Passkey) { (passkeys, 0) } else { (Vec::new(), passkeys.len()) };
@@ -200,7 +207,7 @@ fn kinds(held: &Factors, passkeys: usize) -> Vec<FactorKind> {
     let enrolled = |kind: &FactorKind| match kind {
         FactorKind::Totp => held.totp.is_some(),
         FactorKind::Passkey => passkeys > 0,
-        FactorKind::Sms => false,
+        FactorKind::Sms => held.phone.is_some(),
     };
     FactorKind::ALL.iter().copied().filter(enrolled).collect()
 }
@@ -225,6 +232,8 @@ fn used(ctx: &Ctx, held: Factors) -> Result<Batch> {
         .set("revision", after.revision)?
         .set("totp", &after.totp)?
         .set("totpPending", &after.totp_pending)?
+        .set("phone", &after.phone)?
+        .set("phonePending", &after.phone_pending)?
         .set("recoveryCodes", &after.recovery_codes)?
         .set("updatedAt", after.updated_at)?;
     Ok(Batch::new().patch::<Factors>(patch))

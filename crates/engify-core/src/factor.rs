@@ -6,6 +6,7 @@ use crate::clock::Time;
 use crate::ids::UserId;
 use crate::permission::words;
 use crate::sealed::Sealed;
+use crate::words::Phone;
 
 words! {
     /// A second factor that can be enrolled.
@@ -58,6 +59,10 @@ pub struct Factors {
     pub totp: Option<TotpFactor>,
     /// An authenticator app whose first code is still to come.
     pub totp_pending: Option<TotpFactor>,
+    /// The phone that gets codes.
+    pub phone: Option<PhoneFactor>,
+    /// A phone whose first code is still to come.
+    pub phone_pending: Option<PhoneFactor>,
     /// SHA-256 of each recovery code that is still unused, hex.
     pub recovery_codes: Vec<String>,
     /// When it was last changed.
@@ -72,6 +77,8 @@ impl Factors {
             revision: 0,
             totp: None,
             totp_pending: None,
+            phone: None,
+            phone_pending: None,
             recovery_codes: Vec::new(),
             updated_at: now,
         }
@@ -86,6 +93,16 @@ pub struct TotpFactor {
     pub secret: Sealed,
     /// The time step of the last code that was taken: codes of it and before are used up (RFC 6238 §5.2).
     pub last_step: Option<u64>,
+    /// When it was enrolled.
+    pub created_at: Time,
+}
+
+/// A phone that gets codes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PhoneFactor {
+    /// Its number.
+    pub number: Phone,
     /// When it was enrolled.
     pub created_at: Time,
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{Browser, browser, held, is_race, proofs, recovery, totp, used};
 use crate::accounts::{self, SignedIn};
 use crate::ctx::Ctx;
+use crate::messages::codes::{self, Checked};
 use crate::tries;
 
 /// What a proof opened.
@@ -50,7 +51,10 @@ pub async fn verify(ctx: &Ctx, method: Method, code: Secret<String>) -> Result<V
         Method::Totp => totp::spend(app, &mut held, &code)?,
         Method::RecoveryCode => recovery::spend(&mut held, code.reveal()),
         Method::Password => accounts::knows_password(app, code, Some(&user)).await?,
-        Method::Sms => false,
+        Method::Sms => match &held.phone {
+            Some(phone) => codes::check(ctx, &phone.number, code.reveal().trim()).await? == Checked::Right,
+            None => false,
+        },
         Method::Passkey => {
             let issue = "is shown by a browser: begin with POST /api/auth/passkeys/signin/start";
             return Err(Error::field("method", issue));

@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use engify_app::factors::{self, Status, Verified, recovery, totp};
+use engify_app::factors::{self, Status, Verified, recovery, sms, totp};
 use engify_app::limits::presets;
 use engify_core::factor::{FactorKind, Method};
 use engify_core::{Secret, Time};
@@ -48,6 +48,16 @@ pub(super) fn routes() -> Vec<Route> {
             )
             .takes::<VerifyBody>()
             .gives::<SessionView>(StatusCode::OK, "a session, as a cookie; or the one that there is"),
+        Route::post("/api/auth/mfa/sms/send", VERIFY, send)
+            .named("Second factors", "Send a code to the enrolled phone; or to a new one, to enrol it")
+            .takes::<PhoneBody>()
+            .gives::<Done<()>>(StatusCode::OK, "on its way; it works for 10 minutes")
+            .refuses(&[StatusCode::CONFLICT, StatusCode::NOT_FOUND]),
+        Route::post("/api/auth/mfa/sms/confirm", STEP, confirm_phone)
+            .named("Second factors", "Enrol the phone whose code this is")
+            .takes::<CodeBody>()
+            .gives::<CodesView>(StatusCode::OK, "recovery codes, shown once; none where there are some already")
+            .refuses(CONFLICT),
         Route::post("/api/auth/mfa/recovery-codes", STEP, renew)
             .named("Second factors", "Make the recovery codes anew; needs a fresh sign-in")
             .gives::<CodesView>(StatusCode::OK, "shown once; the old ones open nothing any more")
@@ -74,6 +84,8 @@ struct StatusView {
     methods: Vec<Method>,
     /// When the authenticator app was enrolled.
     totp_since: Option<Time>,
+    /// The phone that gets codes, masked.
+    phone: Option<String>,
     /// How many passkeys there are.
     passkeys: usize,
     /// How many recovery codes are left.
@@ -88,6 +100,7 @@ impl From<Status> for StatusView {
             factors: status.factors,
             methods: status.methods,
             totp_since: status.totp_since,
+            phone: status.phone,
             passkeys: status.passkeys.len(),
             recovery_codes_left: status.recovery_codes,
         }
@@ -126,6 +139,14 @@ struct CodeBody {
     code: String,
 }
 
+/// Where to send a code.
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+struct PhoneBody {
+    /// A new number with its country, to enrol it (needs a fresh sign-in); the enrolled one where it is left out.
+    phone: Option<String>,
+}
+
 /// A proof.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -159,6 +180,26 @@ async fn enroll(caller: Caller) -> Reply {
 
 async fn confirm(caller: Caller, Json(body): Json<CodeBody>) -> Reply {
     let codes = totp::confirm(&caller.0, &Secret::new(body.code)).await?;
+    Ok(json(StatusCode::OK, &CodesView::from(codes)))
+}
+
+async fn send(caller: Caller, request: Request) -> Reply {
+    let bytes = route::bytes(request, SMALL).await?;
+    let body: PhoneBody = if bytes.is_empty() {
+        PhoneBody::default()
+    } else {
+        serde_json::from_slice(&bytes)
+            .map_err(|fault| Failure(engify_core::Error::field("phone", fault.to_string())))?
+    };
+    match body.phone {
+        Some(phone) => sms::enroll(&caller.0, &phone).await?,
+        None => sms::send(&caller.0).await?,
+    }
+    Ok(Done::reply(StatusCode::OK, ()))
+}
+
+async fn confirm_phone(caller: Caller, Json(body): Json<CodeBody>) -> Reply {
+    let codes = sms::confirm(&caller.0, &Secret::new(body.code)).await?;
     Ok(json(StatusCode::OK, &CodesView::from(codes)))
 }
 

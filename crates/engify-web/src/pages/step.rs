@@ -51,6 +51,12 @@ fn form(view: &StepView, button: &str) -> Markup {
     let others = view.methods.iter().filter(|method| **method != view.method);
     html! {
         @if view.methods.contains(&Method::Passkey) { (passkey_button("Use a passkey", &view.next)) }
+        @if view.method == Method::Sms {
+            form method="post" action={ (view.action) "/sms" } {
+                input type="hidden" name="next" value=(view.next);
+                button.btn.tall type="submit" { "Send a code to my phone" }
+            }
+        }
         @if view.methods.is_empty() {
             p { "Your account has neither a password nor a second factor: sign out and in again, that counts as proof." }
         } @else if view.method == Method::Passkey {

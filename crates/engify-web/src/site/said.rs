@@ -46,6 +46,7 @@ said! {
     PasswordChanged "password" "The password is changed. Other browsers are signed out.",
     FactorOn "factor" "The second factor is on: signing in asks for it from now on.",
     PasskeyOn "passkey" "The passkey is enrolled: it signs you in by itself.",
+    CodeSent "code" "A code is on its way to your phone. It works for 10 minutes.",
     FactorOff "factor-off" "Removed. Other browsers are signed out.",
     SessionsEnded "ended" "Signed out there.",
     UserMade "user-made" "The account is made. Its owner gets a letter with a link to choose a password.",

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::account::{IN, with_cookie};
 use super::form::Wrong;
+use super::said::Said;
 use super::visit::Visit;
 use super::{go, local, ok};
 use crate::extract::{Form, Query};
@@ -28,6 +29,8 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get(SECOND, PAGE, second).page(),
         Route::post(SECOND, PAGE.limit(presets::FACTOR), complete).page(),
+        Route::post("/login/factor/sms", PAGE.limit(presets::FACTOR), send).page(),
+        Route::post("/confirm/sms", OWN.limit(presets::FACTOR), send).page(),
         Route::get(CONFIRM, OWN, confirm).page(),
         Route::post(CONFIRM, OWN.limit(presets::FACTOR), confirmed).page(),
     ]
@@ -77,6 +80,14 @@ async fn complete(visit: Visit, Form(proof): Form<Proof>) -> Reply {
             Ok(wrong.reply(step::second(&visit.frame(), &view)))
         }
     }
+}
+
+/// Sends a code, and comes back to the field for it.
+async fn send(visit: Visit, Form(asked): Form<Asked>) -> Reply {
+    factors::sms::send(&visit.ctx).await?;
+    let page = if visit.ctx.half_way().is_some() { SECOND } else { CONFIRM };
+    let next = local(asked.next).unwrap_or_else(|| IN.to_owned());
+    Ok(Said::CodeSent.at(&format!("{page}?with=sms&next={}", super::escape(&next))))
 }
 
 async fn confirm(visit: Visit, Query(asked): Query<Asked>) -> Reply {

@@ -1,0 +1,74 @@
+//! Codes by text message. The weakest of the factors, because numbers can be taken over; better than a password alone.
+
+use engify_core::audit::{Action, Outcome, Target};
+use engify_core::factor::PhoneFactor;
+use engify_core::words::Phone;
+use engify_core::{Error, Kind, Result, Secret};
+use serde_json::json;
+
+use super::recovery::{self, Codes};
+use super::{browser, held, kinds, passkeys_of, raced, saved, tell, used, verify};
+use crate::ctx::Ctx;
+use crate::doors::Doors;
+use crate::limits::presets;
+use crate::messages::codes::{self, Checked};
+use crate::tries;
+
+/// Begins to enrol a phone: sends a code to it. Nothing changes until [`confirm`].
+///
+/// # Errors
+/// `fresh_factor_required`; `invalid_request` or `phone_refused` for the number; `rate_limited`; `sms_unavailable`.
+pub async fn enroll(ctx: &Ctx, number: &str) -> Result<()> {
+    let user = &browser(ctx)?.person.user;
+    ctx.require_fresh()?;
+    let number = Phone::parse(number).map_err(|issue| Error::field("phone", issue))?;
+    ctx.app().limiter().take(presets::SMS, user.id.as_str(), 1)?;
+    let mut held = held(ctx.app(), &user.id).await?;
+    held.phone_pending = Some(PhoneFactor { number: number.clone(), created_at: ctx.now() });
+    ctx.app().store().write(used(ctx, held)?).await.map_err(raced)?;
+    codes::send(ctx, &number).await
+}
+
+/// Sends a code to the phone that is enrolled: for the second step, or to be fresh again.
+///
+/// # Errors
+/// `unauthenticated` where nobody is signed in or half-way; `not_found` where no phone is enrolled; `rate_limited`.
+pub async fn send(ctx: &Ctx) -> Result<()> {
+    let user = verify::asker(ctx)?;
+    let phone = held(ctx.app(), &user.id).await?.phone.ok_or_else(|| Error::not_found("phone"))?;
+    ctx.app().limiter().take(presets::SMS, user.id.as_str(), 1)?;
+    codes::send(ctx, &phone.number).await
+}
+
+/// Enrols the phone whose code this is. Answers with recovery codes, unless there are some already, and ends the caller's
+/// other sessions.
+///
+/// # Errors
+/// `fresh_factor_required`; `not_enrolling`; `invalid_request` for a wrong code; `rate_limited`.
+pub async fn confirm(ctx: &Ctx, code: &Secret<String>) -> Result<Codes> {
+    let person = browser(ctx)?.person;
+    ctx.require_fresh()?;
+    let app = ctx.app();
+    let mut held = held(app, &person.user.id).await?;
+    let Some(pending) = held.phone_pending.take() else {
+        let message = "There is no phone to confirm. Begin with POST /api/auth/mfa/sms/send and its number.";
+        return Err(Error::new(Kind::Conflict, "not_enrolling", message));
+    };
+    let attempt = app.tries().begin(&[(tries::FACTOR, person.user.id.as_str())])?;
+    if codes::check(ctx, &pending.number, code.reveal().trim()).await? != Checked::Right {
+        return Err(Error::field("code", "is not the code of the last message, or is older than 10 minutes"));
+    }
+    attempt.right();
+    held.phone = Some(PhoneFactor { created_at: ctx.now(), ..pending });
+    let codes = recovery::make_first(app.ids(), &mut held);
+    let kinds = kinds(&held, passkeys_of(app, &person.user.id).await?.len());
+    let doors = Doors::sessions_of(app, &person.user).await?.but(person.session.as_deref());
+    let details = json!({ "factor": "sms", "recoveryCodes": codes.len() });
+    let audit =
+        ctx.audit(Action::FactorEnrolled, Outcome::Success, Target::new("user", &person.user.id), details);
+    let batch = doors.close(saved(ctx, held, &kinds)?, ctx.now())?.insert(&audit)?;
+    let batch = tell(ctx, batch, &person.user, "A phone was added to your account.")?;
+    app.store().write(batch).await.map_err(raced)?;
+    doors.forget(app).await;
+    Ok(codes)
+}
