@@ -392,3 +392,25 @@ async fn bad_codes_and_bodies_are_told_so() {
     assert_eq!(unknown.fields(), ["factor"]);
     assert_eq!(ana.post("/api/auth/mfa/disable", &json!({})).await.refused(404), "not_found");
 }
+
+#[tokio::test]
+async fn a_phone_counts_once_a_code_proved_it_and_is_shown_masked() {
+    let test = TestApp::start().await;
+    let ana = Client::of(&test).signed_up("ana").await;
+    let number = "+15005550009";
+    let code = async || test.mail(number, engify_core::message::MessageKind::Code).await.code();
+    assert_eq!(ana.post("/api/auth/mfa/sms/send", &json!({ "phone": "12" })).await.fields(), ["phone"]);
+    assert_eq!(ana.post("/api/auth/mfa/sms/send", &json!({})).await.refused(404), "not_found");
+    ana.post("/api/auth/mfa/sms/send", &json!({ "phone": number })).await.with(200);
+    assert_eq!(ana.get("/api/auth/mfa/status").await.with(200)["enabled"], false);
+    let wrong = ana.post("/api/auth/mfa/sms/confirm", &json!({ "code": "no" })).await;
+    assert_eq!(wrong.fields(), ["code"]);
+    let confirmed = ana.post("/api/auth/mfa/sms/confirm", &json!({ "code": code().await })).await.with(200);
+    assert_eq!(confirmed["recoveryCodes"].as_array().map(Vec::len), Some(10));
+    assert_eq!(ana.get("/api/auth/mfa/status").await.with(200)["phone"], "+…09");
+
+    let (half, first) = first_step(&ana, "ana").await;
+    assert_eq!(first.with(200)["methods"], json!(["sms", "recovery_code"]));
+    half.post("/api/auth/mfa/sms/send", &json!({})).await.with(200);
+    assert_eq!(verify(&half, "sms", &code().await).await.with(200)["user"]["name"], "ana");
+}
