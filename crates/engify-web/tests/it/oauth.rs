@@ -192,7 +192,7 @@ async fn an_account_that_was_there_is_linked_only_by_its_password() {
 
     let ticket = link.rsplit_once('=').unwrap().1;
     let wrong = tab.submit("/login/link", &[("ticket", ticket), ("password", "wrong")]).await;
-    wrong.says(400, "is not the password of that account");
+    wrong.says(400, "Is not the password of that account");
     let right = tab.submit("/login/link", &[("ticket", ticket), ("password", PASSWORD)]).await;
     assert_eq!(right.goes(), "/history");
     assert_eq!(tab.person().await.unwrap()["name"], "ana");
