@@ -15,7 +15,7 @@ const BANNED: &[&str] = &["openssl-sys", "native-tls", "aws-lc-sys", "cmake", "b
 /// Crates in the binary's own tree, build scripts included. Each costs seconds of everybody's cold build and is
 /// somebody to trust; 346 were there when the bound was set. Raise it knowingly, with the reason in
 /// docs/dependencies.md.
-const MAX_CRATES: usize = 370;
+const MAX_CRATES: usize = 480;
 
 const REASONS: &str = "docs/dependencies.md";
 
