@@ -150,7 +150,9 @@ mod tests {
     #[test]
     fn the_commonest_are_refused_however_they_are_dressed_up() {
         assert!(COMMONEST.lines().count() >= 200);
-        for common in ["Password2026!", "P@ssw0rd!!", "!!!Welcome123", "dragondragon", "qwertyuiop[]", "Summer-2026-"] {
+        for common in
+            ["Password2026!", "P@ssw0rd!!", "!!!Welcome123", "dragondragon", "qwertyuiop[]", "Summer-2026-"]
+        {
             assert!(is_common(common), "{common}");
         }
         for rare in ["violet tractor hums at noon", "summer rain on tin roofs", "2026-11-22", ""] {

@@ -42,8 +42,10 @@ pub async fn reset(ctx: &Ctx, user: &str) -> Result<usize> {
         .concerning(user.organization_id.as_ref());
     let batch = batch.delete::<Factors>(everything(), &user.id).patch::<User>(patch).insert(&audit)?;
     // Where an administrator sits is nobody else's business.
-    let by = Deed { device: "an administrator's".to_owned(), address: "not told".to_owned(), ..Deed::now(ctx) };
-    let what = "An administrator removed all second factors from your account, and ended its sessions.".to_owned();
+    let by =
+        Deed { device: "an administrator's".to_owned(), address: "not told".to_owned(), ..Deed::now(ctx) };
+    let what =
+        "An administrator removed all second factors from your account, and ended its sessions.".to_owned();
     let batch = messages::post(ctx, batch, (&user).into(), &Letter::FactorsChanged { what, deed: by })?;
     app.store().write(batch).await?;
     doors.forget(app).await;

@@ -56,7 +56,10 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/api/auth/mfa/sms/confirm", STEP, confirm_phone)
             .named("Second factors", "Enrol the phone whose code this is")
             .takes::<CodeBody>()
-            .gives::<CodesView>(StatusCode::OK, "recovery codes, shown once; none where there are some already")
+            .gives::<CodesView>(
+                StatusCode::OK,
+                "recovery codes, shown once; none where there are some already",
+            )
             .refuses(CONFLICT),
         Route::post("/api/auth/mfa/recovery-codes", STEP, renew)
             .named("Second factors", "Make the recovery codes anew; needs a fresh sign-in")

@@ -138,7 +138,10 @@ async fn half_a_session_opens_nothing_anywhere() {
     let stranger = half.stranger();
     let mut walked = 0;
     for route in engify_web::routes() {
-        if route.path.starts_with("/api/auth/passkeys/signin") || route.path.starts_with("/login/factor") || route.path.ends_with("/sms/send") {
+        if route.path.starts_with("/api/auth/passkeys/signin")
+            || route.path.starts_with("/login/factor")
+            || route.path.ends_with("/sms/send")
+        {
             continue;
         }
         let path: Vec<&str> =
@@ -330,8 +333,8 @@ async fn an_administrator_without_a_factor_is_stopped_everywhere_but_at_enrolmen
         let open = OPEN_BEFORE.iter().any(|path| {
             route.path == *path
                 || route.path == "/login/factor/sms"
-            || route.path == "/confirm/sms"
-            || (path.ends_with('/') || path.ends_with("passkeys") || path.ends_with("security"))
+                || route.path == "/confirm/sms"
+                || (path.ends_with('/') || path.ends_with("passkeys") || path.ends_with("security"))
                     && route.path.starts_with(path)
         });
         if open {

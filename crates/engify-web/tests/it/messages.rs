@@ -238,7 +238,8 @@ async fn codes_are_kept_where_there_is_no_twilio_and_work_once() {
 
 /// Runs a line of Node's own cryptography, as SendGrid would sign.
 fn node(script: &str, arguments: &[&str]) -> String {
-    let output = std::process::Command::new("node").args(["-e", script, "--"]).args(arguments).output().unwrap();
+    let output =
+        std::process::Command::new("node").args(["-e", script, "--"]).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

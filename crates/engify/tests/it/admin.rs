@@ -58,5 +58,7 @@ fn second_factors_are_reset_only_when_it_is_meant() {
     let args = ["admin", "reset-mfa", "--email", "ana@example.com", "--yes", "--json"];
     let (code, done) = engify.report(&args);
     assert_eq!((code, &done["reset"], &done["sessionsEnded"]), (0, &true.into(), &0.into()));
-    engify.run(&["admin", "reset-mfa", "--email", "nobody@example.com", "--yes"]).fails_with("no such account");
+    engify
+        .run(&["admin", "reset-mfa", "--email", "nobody@example.com", "--yes"])
+        .fails_with("no such account");
 }
