@@ -34,8 +34,8 @@ fn a_server_in_order_passes_every_check() {
 fn a_server_that_is_nearly_full_is_wanting() {
     let redis = parts::redis(&["--maxmemory", "20mb", "--maxmemory-policy", "noeviction"]);
     let port = redis.port().to_string();
-    // 1750 values of some 10 kB beside the megabyte that an empty server takes: more than nine tenths, and not yet all.
-    let fill = "for i = 1, 1750 do redis.call('SET', 'fill' .. i, string.rep('x', 10000)) end";
+    // 1800 values of some 10 kB beside the megabyte that an empty server takes: more than nine tenths, and not yet all.
+    let fill = "for i = 1, 1800 do redis.call('SET', 'fill' .. i, string.rep('x', 10000)) end";
     assert!(Command::new("redis-cli").args(["-p", &port, "EVAL", fill, "0"]).status().unwrap().success());
     let (code, report) = Engify::new().with("REDIS_URL", &redis.url()).report(&["redis", "test", "--json"]);
     assert_eq!(code, 1, "{report:#}");
