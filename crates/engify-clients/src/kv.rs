@@ -162,7 +162,7 @@ impl Kv {
         &self.prefix
     }
 
-    /// The value of a key, if it has one.
+    /// The value that [`Kv::set`] gave a key, if it has one. Locks, counters and windows are asked by their own verbs.
     ///
     /// # Errors
     /// See [`FailureKind`]; so for all that follow.

@@ -23,7 +23,8 @@ const redis = new Redis({ url, token });
 say("set", await redis.set("k", { a: 1, text: "Grüße", base64: "eyJhIjoxfQ==" }, { ex: 60, nx: true }));
 say("again", await redis.set("k", 2, { nx: true }));
 say("get", await redis.get("k"));
-say("many", await Promise.all([redis.incrby("n", 5), redis.get("nothing"), redis.hset("h", { f: "v" }), redis.hgetall("h")]));
+say("many", await Promise.all([redis.incrby("n", 5), redis.get("nothing"), redis.hset("h", { f: "v" })]));
+say("hash", await redis.hgetall("h"));
 const plain = new Redis({ url, token, enableAutoPipelining: false, responseEncoding: false });
 say("one at a time", [await plain.set("p", "eyJhIjoxfQ=="), await plain.get("n"), await plain.ttl("k") > 0]);
 say("pipeline", await redis.pipeline().set("a", "1").incr("a").get("a").exec());
@@ -41,7 +42,8 @@ say("wrong token", await fault(new Redis({ url, token: "wrong" }).get("k")));
 const SAID: &str = r#"set "OK"
 again null
 get {"a":1,"text":"Grüße","base64":"eyJhIjoxfQ=="}
-many [5,null,1,{"f":"v"}]
+many [5,null,1]
+hash {"f":"v"}
 one at a time ["OK",5,true]
 pipeline ["OK",2,2]
 transaction [3,4,[4,null]]
