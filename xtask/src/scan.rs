@@ -102,13 +102,17 @@ fn scan(workspace: &Workspace, server: &Server, who: &str, cookie: Option<&str>)
     Ok(tally)
 }
 
+/// What follows from scanning over plain http: cookies are `Secure` where the address is https, which tests of their own
+/// prove.
+const ON_HTTP: &str = "Secure Flag cookie";
+
 /// Vulnerabilities of any level above informational, and anomalies (5xx, timeouts).
 fn findings(report: &Value) -> Vec<String> {
     let groups =
         ["vulnerabilities", "anomalies"].into_iter().filter_map(|kind| report[kind].as_object()).flatten();
     let all =
         groups.flat_map(|(name, found)| found.as_array().into_iter().flatten().map(move |one| (name, one)));
-    all.filter(|(_, one)| one["level"].as_u64() != Some(0))
+    all.filter(|(name, one)| one["level"].as_u64() != Some(0) && *name != ON_HTTP)
         .map(|(name, one)| {
             let text = |field: &str| one[field].as_str().unwrap_or_default().to_owned();
             format!("{name}: {} {} {}", text("method"), text("path"), text("info"))
@@ -124,7 +128,7 @@ mod tests {
     fn what_is_above_informational_is_a_finding() {
         let one =
             |level| serde_json::json!([{ "level": level, "method": "GET", "path": "/x", "info": "seen" }]);
-        let report = serde_json::json!({ "vulnerabilities": { "XSS": one(2), "Hint": one(0) }, "anomalies": { "500": one(1) } });
+        let report = serde_json::json!({ "vulnerabilities": { "XSS": one(2), "Hint": one(0), "Secure Flag cookie": one(1) }, "anomalies": { "500": one(1) } });
         assert_eq!(findings(&report), ["XSS: GET /x seen", "500: GET /x seen"]);
     }
 }

@@ -64,7 +64,7 @@ impl<'a> Recipient<'a> {
 
 /// Adds a letter to a batch: it goes out once the batch is written, and not at all where it is not.
 ///
-/// ```ignore
+/// ```text
 /// let batch = messages::post(ctx, batch, (&user).into(), &Letter::PasswordChanged { … })?;
 /// app.store().write(batch).await?;
 /// ```
