@@ -357,10 +357,13 @@ fn note_failure(ctx: &Ctx, target: &Target, failure: &Failure) {
     metrics::counter!("engify_ai_failures_total", "provider" => provider.name(), "failure" => word)
         .increment(1);
     // What one caller's prompt or key provokes says nothing of the provider.
-    let about_prompt = matches!(failure.kind, FailureKind::Refused | FailureKind::TooLong);
-    let about_key = matches!(failure.kind, FailureKind::BadKey | FailureKind::RateLimited);
     let brought = target.key_source() != Some(KeySource::Installation);
-    if !about_prompt && !(about_key && brought) {
+    let is_theirs = match failure.kind {
+        FailureKind::Refused | FailureKind::TooLong => true,
+        FailureKind::BadKey | FailureKind::RateLimited => brought,
+        _ => false,
+    };
+    if !is_theirs {
         ctx.app().vitals().provider_failed(provider.name(), ctx.now(), word);
     }
 }

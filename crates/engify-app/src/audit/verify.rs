@@ -194,7 +194,7 @@ impl Proof<'_> {
     async fn blocks(&mut self, mut progress: impl FnMut(u64, u64)) -> Result<Option<Break>> {
         let store = self.walk.store;
         let all = store.first(&queries::audit_head()).await?.map_or(0, |head| head.number);
-        let from = self.head.number.checked_add(1).unwrap_or(u64::MAX);
+        let from = self.head.number.saturating_add(1);
         // From the very beginning the first time: a block in front of the first one is one too many.
         let blocks = queries::audit_blocks(if from == 1 { 0 } else { from }).limit(BLOCKS);
         let mut after: Option<Cursor> = None;
@@ -289,7 +289,7 @@ impl Proof<'_> {
 
     /// What is in no block: lines of this very moment, or lines that nobody sealed.
     async fn rest(&mut self, ctx: &Ctx) -> Result<Option<Break>> {
-        self.walk.to_the_end().await?;
+        self.walk.on_to_the_end().await?;
         // Others went on writing meanwhile: their lines are sealed by now, or soon.
         super::settle(ctx).await?;
         if let Some(broken) = self.blocks(|_, _| {}).await? {
@@ -336,7 +336,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    async fn to_the_end(&mut self) -> Result<()> {
+    async fn on_to_the_end(&mut self) -> Result<()> {
         while !self.ended {
             self.page().await?;
         }

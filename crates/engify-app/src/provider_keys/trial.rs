@@ -160,7 +160,7 @@ struct Subject {
 impl Subject {
     fn new(provider: Provider, source: KeySource, key: Option<&Secret<String>>) -> Self {
         let fault = key.and_then(|key| provider.check_key(key.reveal()).err());
-        let hint = key.map(|key| engify_core::provider_key::hint(key));
+        let hint = key.map(engify_core::provider_key::hint);
         Self { provider, source, owner: None, hint, has_key: provider.key_variable().is_some(), fault }
     }
 

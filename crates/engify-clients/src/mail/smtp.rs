@@ -58,7 +58,7 @@ impl Smtp {
         match timeout(DEADLINE, self.transport.send(message)).await {
             Err(_) => Err(Failure::deadline(SERVER)),
             Ok(Err(fault)) => Err(self.failure(&fault)),
-            Ok(Ok(answer)) => Ok(Handed::Over(answer.first_line().map(|line| cleaned(line)))),
+            Ok(Ok(answer)) => Ok(Handed::Over(answer.first_line().map(cleaned))),
         }
     }
 

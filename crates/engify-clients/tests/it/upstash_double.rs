@@ -34,7 +34,7 @@ struct Inner {
 impl Upstash {
     /// Stands in front of the Redis on this port.
     pub(crate) async fn in_front_of(port: u16) -> Self {
-        let client = redis::Client::open(format!("redis://127.0.0.1:{port}/?protocol=resp2")).unwrap();
+        let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
         let redis = client.get_multiplexed_async_connection().await.unwrap();
         let whim = Whim::default();
         let inner = Inner { redis, whim: Arc::clone(&whim) };
