@@ -20,7 +20,7 @@ mod tail;
 mod verify;
 
 pub use export::{Export, Format, export};
-pub use prune::{Pruned, keep_pruning, prune};
+pub use prune::{Pruned, prune};
 pub use tail::{Tail, tail};
 pub use verify::{Anchor, Break, HeadView, Verdict, Wrong, head, verify};
 

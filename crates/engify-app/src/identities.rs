@@ -21,6 +21,7 @@ mod standing;
 mod ticket;
 
 pub use arrival::{Arrival, Returned, finish};
+pub(crate) use departure::place;
 pub use departure::{Departure, begin};
 pub use linking::{Pending, Proof, link, list, pending, unlink};
 

@@ -29,6 +29,7 @@ pub mod provider_keys;
 mod recorder;
 pub mod setup;
 mod shared;
+mod token;
 mod tries;
 pub mod users;
 pub mod vault;

@@ -28,7 +28,7 @@ pub use dissolve::dissolve;
 pub use invitations::{Invited, invitations, invite, resend, revoke};
 pub use joining::{Accepted, Answer, Letter, NewPerson, accept, join, joinable, open};
 pub use members::{leave, member, members, remove};
-pub use retention::{keep as keep_retention, prune_runs};
+pub use retention::prune_runs;
 pub use settings::{Edit, edit};
 pub use transfer::transfer;
 

@@ -31,8 +31,7 @@ struct VaultKey {
 
 impl VaultKey {
     fn new(bytes: &[u8; 32]) -> Self {
-        let id = hex::encode(Sha256::digest(bytes)).chars().take(8).collect();
-        Self { id, cipher: Aes256Gcm::new(bytes.into()) }
+        Self { id: key_id(bytes), cipher: Aes256Gcm::new(bytes.into()) }
     }
 }
 
@@ -131,6 +130,11 @@ fn parse(key: &Secret<String>) -> Result<[u8; 32]> {
             "The encryption key is not 32 bytes as 64 hex digits. Make one with: openssl rand -hex 32";
         Error::new(Kind::Invalid, "bad_encryption_key", message)
     })
+}
+
+/// What a key is named by beside what it made: the first 8 hex digits of its SHA-256.
+pub(crate) fn key_id(key: &[u8; 32]) -> String {
+    hex::encode(Sha256::digest(key)).chars().take(8).collect()
 }
 
 /// 32 bytes for one purpose from the installation's secret: HMAC-SHA256 of the purpose's name.

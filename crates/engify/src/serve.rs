@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engify_app::{App, audit, organizations, setup};
+use engify_app::{App, setup};
 use engify_core::settings::Settings;
 use engify_core::{Error, Result};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -57,8 +57,6 @@ async fn answer(
     begun: Instant,
 ) -> Ended {
     let prepared = setup::prepare(app).await?;
-    organizations::keep_retention(app);
-    audit::keep_pruning(app);
     let service = service(app, figures);
     let address = listener.local_addr().map_err(Error::internal)?;
     announce(app.settings(), address, &prepared)?;

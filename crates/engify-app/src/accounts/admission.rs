@@ -12,11 +12,11 @@ use engify_core::{Error, Kind, Result, Secret, Time};
 use engify_store::{Batch, Patch, queries};
 use serde_json::{Value, json};
 
-use super::sessions::{hash, is_token, new_session};
+use super::sessions::new_session;
 use super::{SignedIn, devices};
 use crate::App;
 use crate::ctx::{Actor, Ctx, Identity};
-use crate::factors;
+use crate::{factors, token};
 
 /// How long the second step may take.
 const HALF_LIFE: Duration = Duration::from_secs(10 * 60);
@@ -66,9 +66,9 @@ pub(crate) async fn admit(ctx: &Ctx, user: User, details: Value) -> Result<Admis
     }
     let app = ctx.app();
     let now = ctx.now();
-    let token = Secret::new(format!("{HALF}{}", hex::encode(app.ids().random::<32>())));
+    let token = Secret::new(format!("{HALF}{}", token::make(app.ids()).reveal()));
     let half = HalfSession {
-        id: hash(token.reveal()),
+        id: token::hash(token.reveal()),
         user_id: user.id.clone(),
         created_at: now,
         expires_at: now.plus(HALF_LIFE),
@@ -124,11 +124,11 @@ async fn refuse_disabled(ctx: &Ctx, user: &User) -> Result<()> {
 /// Whose half session a cookie names; nobody's for one that is unknown, ended, or of a disabled account. Read anew each
 /// time: it is asked for seldom.
 pub(super) async fn by_half(app: &App, token: &str) -> Result<Option<HalfIdentity>> {
-    if !token.strip_prefix(HALF).is_some_and(is_token) {
+    if !token.strip_prefix(HALF).is_some_and(token::has_form) {
         return Ok(None);
     }
     let everything = Scope::Everything("the cookie tells who is half-way in");
-    let Some(half) = app.store().get::<HalfSession>(&everything, &hash(token)).await? else {
+    let Some(half) = app.store().get::<HalfSession>(&everything, &token::hash(token)).await? else {
         return Ok(None);
     };
     if half.expires_at <= app.clock().now() {

@@ -9,10 +9,9 @@ use engify_core::words::Email;
 use engify_core::{Error, Kind, Result, Secret, Time};
 use engify_store::{Batch, Patch, queries};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::Ctx;
-use crate::messages;
+use crate::{messages, token};
 
 /// Whoever shows the token acts for its owner.
 fn by_token() -> Scope {
@@ -29,13 +28,13 @@ pub(super) struct Made {
 
 /// Makes a link to the page of its purpose, sent to `email`.
 pub(super) fn make(ctx: &Ctx, user: &User, purpose: Purpose, email: &Email, life: Duration) -> Made {
-    let token = hex::encode(ctx.app().ids().random::<32>());
+    let token = token::make(ctx.app().ids());
     let page = match purpose {
         Purpose::VerifyAddress | Purpose::ChangeAddress => "/verify-email",
         Purpose::ResetPassword => "/reset-password",
     };
     let link = Link {
-        id: hash(&token),
+        id: token::hash(token.reveal()),
         purpose,
         user_id: user.id.clone(),
         email: email.clone(),
@@ -43,7 +42,7 @@ pub(super) fn make(ctx: &Ctx, user: &User, purpose: Purpose, email: &Email, life
         expires_at: ctx.now().plus(life),
         used_at: None,
     };
-    Made { link, address: messages::address(ctx.app(), &format!("{page}?token={token}")) }
+    Made { link, address: messages::address(ctx.app(), &format!("{page}?token={}", token.reveal())) }
 }
 
 /// The link of a token and whose it is, if it is for one of these purposes and still works.
@@ -52,10 +51,10 @@ pub(super) fn make(ctx: &Ctx, user: &User, purpose: Purpose, email: &Email, life
 /// `link_invalid`, the same for every reason: used, expired, made up, of a disabled account.
 pub(super) async fn find(ctx: &Ctx, token: &str, purposes: &[Purpose]) -> Result<(Link, User)> {
     let store = ctx.app().store();
-    if token.len() != 64 || !token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !token::has_form(token) {
         return Err(invalid());
     }
-    let link = store.get::<Link>(&by_token(), &hash(token)).await?.ok_or_else(invalid)?;
+    let link = store.get::<Link>(&by_token(), &token::hash(token)).await?.ok_or_else(invalid)?;
     let works = link.used_at.is_none() && link.expires_at > ctx.now() && purposes.contains(&link.purpose);
     let user = store.get::<User>(&by_token(), link.user_id.as_str()).await?;
     match user.filter(|user| works && user.disabled_at.is_none()) {
@@ -84,8 +83,4 @@ pub(super) fn named(fault: Error) -> Error {
 fn invalid() -> Error {
     let message = "This link was used, has expired, or is not of this installation. Ask for a new one.";
     Error::new(Kind::Invalid, "link_invalid", message)
-}
-
-fn hash(token: &str) -> String {
-    hex::encode(Sha256::digest(token))
 }

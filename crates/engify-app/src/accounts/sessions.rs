@@ -8,11 +8,10 @@ use engify_core::tenancy::Scope;
 use engify_core::{Result, Secret, Time};
 use engify_store::{Batch, Patch, queries};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::ctx::{Ctx, Identity};
 use crate::doors::Doors;
-use crate::{App, cache};
+use crate::{App, cache, token};
 
 /// A session ends after this long, whatever its use.
 const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -23,10 +22,10 @@ const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 /// Begins a session for a person just proven.
 pub(crate) fn new_session(ctx: &Ctx, user: &User) -> (Session, Secret<String>) {
-    let token = Secret::new(hex::encode(ctx.app().ids().random::<32>()));
+    let token = token::make(ctx.app().ids());
     let now = ctx.now();
     let mut session = Session {
-        id: hash(token.reveal()),
+        id: token::hash(token.reveal()),
         user_id: user.id.clone(),
         created_at: now,
         last_seen_at: now,
@@ -38,16 +37,6 @@ pub(crate) fn new_session(ctx: &Ctx, user: &User) -> (Session, Secret<String>) {
     };
     session.expires_at = end(ctx.app(), &session, user);
     (session, token)
-}
-
-/// What is stored of a token: SHA-256, hex. Tokens have 256 random bits, so a slow hash would add nothing.
-pub(super) fn hash(token: &str) -> String {
-    hex::encode(Sha256::digest(token))
-}
-
-/// Whether a text has the shape of a token: 64 hex digits.
-pub(super) fn is_token(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// When a session ends for good. An administrator's ends `ADMIN_SESSION_MAX_AGE_MINUTES` after it began, also where they
@@ -70,10 +59,10 @@ fn holds(app: &App, session: &Session, user: &User) -> bool {
 /// # Errors
 /// `database_unavailable`: a valid session is never taken for an invalid one because a database is away.
 pub async fn by_session(app: &App, token: &str) -> Result<Option<Identity>> {
-    if !is_token(token) {
+    if !token::has_form(token) {
         return Ok(None);
     }
-    let Some(session) = cache::session(app, &hash(token)).await? else { return Ok(None) };
+    let Some(session) = cache::session(app, &token::hash(token)).await? else { return Ok(None) };
     let Some(user) = cache::user(app, &session.user_id).await?.filter(|user| user.disabled_at.is_none())
     else {
         return Ok(None);

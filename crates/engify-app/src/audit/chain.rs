@@ -9,7 +9,7 @@ use engify_core::{Result, Secret, Time};
 use engify_store::Doc;
 use hmac::{Hmac, Mac};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::vault;
@@ -61,8 +61,7 @@ impl ChainKey {
     fn new(secret: &Secret<String>) -> Result<Self> {
         let bytes = vault::derived(secret, "audit chain")?;
         let hash = <Hash as hmac::KeyInit>::new_from_slice(&bytes).map_err(engify_core::Error::internal)?;
-        let id = hex::encode(Sha256::digest(bytes)).chars().take(8).collect();
-        Ok(Self { id, hash })
+        Ok(Self { id: vault::key_id(&bytes), hash })
     }
 
     /// What blocks name it by.

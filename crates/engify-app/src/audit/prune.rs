@@ -161,23 +161,3 @@ impl Work<'_> {
         Ok(Pruned { lines })
     }
 }
-
-/// How often old lines are looked for, and how long after the start: a start has other things to do.
-const EVERY: Duration = DAY;
-const FIRST: Duration = Duration::from_secs(600);
-
-/// Prunes once a day for as long as the process lives.
-pub fn keep_pruning(app: &crate::App) {
-    let ctx = Ctx::system(app, "audit retention");
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + FIRST, EVERY);
-        loop {
-            ticks.tick().await;
-            match prune(&ctx).await {
-                Ok(pruned) if pruned.lines > 0 => tracing::info!(audit.lines = pruned.lines, "audit.pruned"),
-                Ok(_) => {}
-                Err(fault) => tracing::error!(error = %fault, "audit.not_pruned: trying again tomorrow"),
-            }
-        }
-    });
-}

@@ -19,6 +19,7 @@ use super::{failed, mapping, opens_another, refused, standing, taken};
 use crate::Ctx;
 use crate::accounts::{self, Admission};
 use crate::organizations::insist;
+use crate::token;
 
 /// What the browser brings back in its address, and what it kept.
 #[derive(Debug, Clone, Default)]
@@ -146,7 +147,7 @@ async fn ask(
     next: Option<String>,
     browser: &Secret<String>,
 ) -> Result<Arrival> {
-    let token = ticket::token(ctx);
+    let token = token::make(ctx.app().ids());
     let purpose =
         Purpose { provider: provider.id(), step: OauthStep::Proof(person), user: Some(owner), next };
     ticket::issue(ctx, &token, browser, purpose).await?;

@@ -8,7 +8,7 @@ use engify_core::{Result, Secret};
 
 use super::ticket::{self, Purpose};
 use super::{failed, refused};
-use crate::{App, Ctx};
+use crate::{App, Ctx, token};
 
 /// Where the browser goes, and what it must bring back.
 #[derive(Debug)]
@@ -38,9 +38,9 @@ pub async fn begin(
     } else {
         None
     };
-    let browser = browser.filter(|kept| ticket::is_token(kept));
-    let browser = browser.map_or_else(|| ticket::token(ctx), |kept| Secret::new(kept.to_owned()));
-    let (state, nonce) = (ticket::token(ctx), ticket::token(ctx));
+    let browser = browser.filter(|kept| token::has_form(kept));
+    let browser = browser.map_or_else(|| token::make(ctx.app().ids()), |kept| Secret::new(kept.to_owned()));
+    let (state, nonce) = (token::make(ctx.app().ids()), token::make(ctx.app().ids()));
     let verifier = Secret::new(URL_SAFE_NO_PAD.encode(ctx.app().ids().random::<32>()));
     let callback = callback(ctx.app(), provider);
     let attempt =
@@ -63,6 +63,6 @@ pub(super) fn callback(app: &App, provider: &Provider) -> String {
 }
 
 /// Where a verifier is sealed for.
-pub(super) fn place(nonce: &str) -> String {
+pub(crate) fn place(nonce: &str) -> String {
     format!("oauth_verifier:{nonce}")
 }

@@ -6,9 +6,8 @@ use engify_core::identity::{OauthStep, OauthTicket};
 use engify_core::tenancy::Scope;
 use engify_core::{Error, Kind, Result, Secret};
 use engify_store::{Batch, Patch, queries};
-use sha2::{Digest, Sha256};
 
-use crate::Ctx;
+use crate::{Ctx, token};
 
 /// How long a ticket holds.
 const LIFE: Duration = Duration::from_secs(10 * 60);
@@ -27,20 +26,6 @@ pub(super) struct Purpose<'a> {
     pub(super) next: Option<String>,
 }
 
-/// A random token: 256 bits, hex.
-pub(super) fn token(ctx: &Ctx) -> Secret<String> {
-    Secret::new(hex::encode(ctx.app().ids().random::<32>()))
-}
-
-/// Whether this could be a token of ours; nothing else is looked for.
-pub(super) fn is_token(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn hash(token: &str) -> String {
-    hex::encode(Sha256::digest(token))
-}
-
 /// Writes a ticket under `token`, held by `browser`.
 pub(super) async fn issue(
     ctx: &Ctx,
@@ -50,8 +35,8 @@ pub(super) async fn issue(
 ) -> Result<()> {
     let (app, now) = (ctx.app(), ctx.now());
     let ticket = OauthTicket {
-        id: hash(token.reveal()),
-        browser: hash(browser.reveal()),
+        id: token::hash(token.reveal()),
+        browser: token::hash(browser.reveal()),
         provider: purpose.provider.to_owned(),
         step: purpose.step,
         user_id: purpose.user,
@@ -71,12 +56,12 @@ pub(super) async fn issue(
 /// # Errors
 /// `oauth_state_mismatch` for one that is unknown, used, or held by another browser; `oauth_expired`.
 pub(super) async fn held(ctx: &Ctx, token: &str, browser: Option<&str>) -> Result<OauthTicket> {
-    let found = match (is_token(token), browser.filter(|browser| is_token(browser))) {
+    let found = match (token::has_form(token), browser.filter(|browser| token::has_form(browser))) {
         (true, Some(browser)) => {
             let everything = Scope::Everything("the ticket tells who is on their way");
-            let ticket = ctx.app().store().get::<OauthTicket>(&everything, &hash(token)).await?;
+            let ticket = ctx.app().store().get::<OauthTicket>(&everything, &token::hash(token)).await?;
             // Both are hashes of secrets: how they compare tells nothing of the secrets.
-            ticket.filter(|ticket| ticket.browser == hash(browser) && ticket.used_at.is_none())
+            ticket.filter(|ticket| ticket.browser == token::hash(browser) && ticket.used_at.is_none())
         }
         _ => None,
     };

@@ -9,14 +9,13 @@ use engify_core::organization::{Invitation, Organization};
 use engify_core::permission::{Permission, Role};
 use engify_core::tenancy::Scope;
 use engify_core::words::Email;
-use engify_core::{Error, Kind, Result, Secret};
+use engify_core::{Error, Kind, Result};
 use engify_store::{Batch, Cursor, Page, queries};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::{check_domain, check_seat, insist, next_revision, reached};
-use crate::Ctx;
 use crate::messages::{self, Letter, Recipient};
+use crate::{Ctx, token};
 
 /// A link works this long.
 const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -115,11 +114,6 @@ fn spoken(role: Role) -> &'static str {
     }
 }
 
-/// What the store keeps of a token: SHA-256, hex. A token has 256 random bits, so a slow hash would add nothing.
-pub(super) fn hash(token: &str) -> String {
-    hex::encode(Sha256::digest(token))
-}
-
 fn role(ctx: &Ctx, word: &str) -> Result<Role, String> {
     let role = if word.is_empty() { Role::OrgMember } else { Role::parse(word)? };
     if !role.is_of_organization() {
@@ -165,14 +159,14 @@ async fn send(
         let message = format!("There are {MOST} invitations; revoke those that ended before you send more.");
         return Err(Error::new(Kind::Conflict, "too_many_invitations", message));
     }
-    let token = Secret::new(hex::encode(app.ids().random::<32>()));
+    let token = token::make(app.ids());
     let inviter = &ctx.person()?.user;
     let invitation = Invitation {
         id: old.as_ref().map_or_else(|| InvitationId::make(app.ids()), |old| old.id.clone()),
         organization_id: organization.id.clone(),
         email: email.clone(),
         role,
-        token_hash: hash(token.reveal()),
+        token_hash: token::hash(token.reveal()),
         invited_by: inviter.id.clone(),
         created_at: old.as_ref().map_or(now, |old| old.created_at),
         sent_at: now,

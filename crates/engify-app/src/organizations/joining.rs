@@ -12,10 +12,10 @@ use engify_core::{Error, Kind, Result, Secret};
 use engify_store::{Batch, Patch, queries};
 use serde_json::json;
 
-use super::invitations::hash;
 use super::{check_seat, insist, known, membership, next_revision};
 use crate::accounts::{self, SignUp, SignedIn};
 use crate::ctx::{Actor, Ctx, Identity};
+use crate::token;
 
 /// What the holder of an invitation's link may know of it.
 #[derive(Debug, Clone)]
@@ -181,11 +181,11 @@ async fn found(ctx: &Ctx, token: &str) -> Result<(Invitation, Organization)> {
         let message = "This invitation is used up, was taken back or is older than 7 days. Ask whoever sent it for another.";
         Error::new(Kind::NotFound, "not_found", message)
     };
-    if token.len() != 64 || !token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !token::has_form(token) {
         return Err(ended());
     }
     let store = ctx.app().store();
-    let invitation = store.first(&queries::invitation_by_token(&hash(token))).await?;
+    let invitation = store.first(&queries::invitation_by_token(&token::hash(token))).await?;
     let invitation = invitation.filter(|one| one.expires_at > ctx.now()).ok_or_else(ended)?;
     let organization = store.get::<Organization>(&known(), invitation.organization_id.as_str()).await?;
     Ok((invitation, organization.ok_or_else(ended)?))

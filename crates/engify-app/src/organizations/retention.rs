@@ -10,12 +10,10 @@ use engify_store::queries::RunFilter;
 use engify_store::{Batch, queries};
 
 use crate::doors::all;
-use crate::{App, Ctx};
+use crate::Ctx;
 
 /// How many runs go in one batch: others write meanwhile.
 const STEP: u32 = 200;
-/// How often [`keep`] looks.
-const EVERY: Duration = Duration::from_secs(3600);
 
 /// Deletes the runs of every organization that are older than its `dataRetentionDays`. Returns how many.
 ///
@@ -48,18 +46,4 @@ async fn prune(ctx: &Ctx, scope: &Scope, before: Time) -> Result<u64> {
         ctx.app().store().write(batch).await?;
         pruned += runs.len() as u64;
     }
-}
-
-/// Prunes now and every hour, as long as the program runs.
-pub fn keep(app: &App) {
-    let ctx = Ctx::system(app, "retention");
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(EVERY);
-        loop {
-            ticks.tick().await;
-            if let Err(fault) = prune_runs(&ctx).await {
-                tracing::warn!(error = %fault, "runs.not_pruned: tried again in an hour");
-            }
-        }
-    });
 }

@@ -10,6 +10,7 @@ use engify_store::Entity;
 
 use super::rotation::Walk;
 use crate::factors::totp;
+use crate::identities;
 use crate::messages;
 
 /// Looks at one sealed value with its place, and may replace it.
@@ -58,7 +59,7 @@ impl Seals for OauthTicket {
 
     fn each(&mut self, visit: Visit<'_>) -> Result<()> {
         match &mut self.step {
-            OauthStep::Provider { nonce, verifier } => visit(&format!("oauth_verifier:{nonce}"), verifier),
+            OauthStep::Provider { nonce, verifier } => visit(&identities::place(nonce), verifier),
             OauthStep::Proof(_) => Ok(()),
         }
     }

@@ -10,10 +10,10 @@ use engify_core::{Error, Kind, Result, Secret};
 use engify_store::{Batch, Patch, queries};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use webauthn_rs::prelude::{DiscoverableAuthentication, PasskeyAuthentication, PasskeyRegistration};
 
 use crate::ctx::Ctx;
+use crate::token;
 
 /// How long an answer may take; as long as the options tell the browser.
 const LIFE: Duration = Duration::from_secs(5 * 60);
@@ -49,9 +49,9 @@ pub(super) async fn begin(
     options: Value,
 ) -> Result<Started> {
     let app = ctx.app();
-    let token = Secret::new(hex::encode(app.ids().random::<32>()));
+    let token = token::make(app.ids());
     let ceremony = Ceremony {
-        id: id(token.reveal()),
+        id: token::hash(token.reveal()),
         user_id: user.cloned(),
         state: serde_json::to_string(state).map_err(Error::internal)?,
         used_at: None,
@@ -68,7 +68,7 @@ pub(super) async fn begin(
 /// Takes the state of a ceremony, once. Of two answers at once, one gets it.
 pub(super) async fn take(ctx: &Ctx, token: &str, user: Option<&UserId>) -> Result<State> {
     let everything = || Scope::Everything("the token tells which ceremony is answered");
-    let id = id(token);
+    let id = token::hash(token);
     let ceremony = ctx.app().store().get::<Ceremony>(&everything(), &id).await?;
     // A ceremony that anybody may answer is good for somebody who meanwhile showed a password, too.
     let fits = |kept: &Ceremony| {
@@ -88,8 +88,4 @@ pub(super) fn over() -> Error {
     let message =
         "This request to the passkey is over: it is good for one answer within 5 minutes. Begin again.";
     Error::new(Kind::Conflict, "ceremony_over", message)
-}
-
-fn id(token: &str) -> String {
-    hex::encode(Sha256::digest(token))
 }
