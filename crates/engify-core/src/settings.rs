@@ -8,12 +8,14 @@ use std::path::PathBuf;
 
 use crate::secret::Secret;
 
+mod backups;
 mod identity;
 mod load;
 mod messages;
 mod redis;
 mod table;
 
+pub use backups::{Backups, ObjectPlace, S3, ServerSideEncryption};
 pub use identity::{IdentityProtocol, IdentityProvider, IdentitySettings};
 pub use load::{Fault, load};
 pub use messages::{Mail, MailServer, Sms, Smtp, SmtpTls, Twilio};
@@ -43,6 +45,8 @@ pub struct Settings {
     pub redis: Redis,
     /// Delivers jobs, where its token is set.
     pub qstash: Option<QStash>,
+    /// Where backups go.
+    pub backups: Backups,
 }
 
 /// Database, addresses, environment.

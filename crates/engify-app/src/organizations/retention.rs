@@ -9,8 +9,8 @@ use engify_core::{Result, Time};
 use engify_store::queries::RunFilter;
 use engify_store::{Batch, queries};
 
-use crate::doors::all;
 use crate::Ctx;
+use crate::doors::all;
 
 /// How many runs go in one batch: others write meanwhile.
 const STEP: u32 = 200;

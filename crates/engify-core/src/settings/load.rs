@@ -61,6 +61,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             analytics_id: self.text("NEXT_PUBLIC_GA_MEASUREMENT_ID"),
         };
         let (url, shown) = (core.url.clone(), public.app_url.clone());
+        let backups = self.backups(&core.data_dir);
         Settings {
             core,
             public,
@@ -72,6 +73,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             monitoring: self.monitoring(),
             redis: self.redis(),
             qstash: self.qstash(),
+            backups,
         }
     }
 

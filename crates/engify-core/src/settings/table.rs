@@ -169,12 +169,15 @@ settings! {
         "METRICS_TOKEN" secret [""] "Bearer token of /metrics; without it only this machine and administrators may read them.";
     }
     Backups {
-        "BACKUP_TARGET" plain ["file: in the data dir"] "Where backups go." e.g. "s3://bucket/prefix";
-        "BACKUP_REPLICA_TARGET" plain [""] "A second place for backups.";
-        "BACKUP_ENCRYPTION_KEY" secret [""] "Encrypts backups.";
+        "BACKUP_TARGET" plain ["file: in the data dir"] "Where backups and the shipped journal go: file:path or s3://bucket/prefix." e.g. "s3://bucket/prefix";
+        "BACKUP_REPLICA_TARGET" plain [""] "A second place that gets the same." e.g. "s3://other-bucket/prefix";
+        "BACKUP_ENCRYPTION_KEY" secret [""] "Encrypts backups and the shipped journal; at least 16 characters. Keep it elsewhere: without it nothing is restored.";
         "AWS_ACCESS_KEY_ID" plain [""] "Credentials for S3.";
         "AWS_SECRET_ACCESS_KEY" secret [""] "Credentials for S3.";
-        "AWS_REGION" plain [""] "Region of S3." e.g. "us-east-1";
-        "AWS_ENDPOINT_URL" plain [""] "Another address for S3: MinIO and the like.";
+        "AWS_SESSION_TOKEN" secret [""] "Beside credentials that live for hours only.";
+        "AWS_REGION" plain ["us-east-1"] "Region of S3." e.g. "eu-central-1";
+        "AWS_ENDPOINT_URL" plain [""] "Another address for S3: MinIO and the like." e.g. "https://minio.example.com";
+        "AWS_SERVER_SIDE_ENCRYPTION" plain [""] "What S3 encrypts backups with on its side: AES256 or aws:kms." e.g. "AES256";
+        "AWS_SSE_KMS_KEY_ID" plain [""] "The id of the key, for aws:kms.";
     }
 }

@@ -1,0 +1,203 @@
+//! Where backups go, and how they are protected there: a folder or an S3 bucket, a second one, a key.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::load::Reader;
+use crate::secret::Secret;
+
+/// Where backups and the shipped journal go.
+#[derive(Debug, Clone)]
+pub struct Backups {
+    /// `BACKUP_TARGET`; the folder `backups` in the data dir where nothing is said.
+    pub target: ObjectPlace,
+    /// `BACKUP_REPLICA_TARGET`: a second place that gets the same.
+    pub replica: Option<ObjectPlace>,
+    /// `BACKUP_ENCRYPTION_KEY`: what leaves this machine is encrypted with it.
+    pub encryption_key: Option<Secret<String>>,
+    /// How S3 is spoken to, where a place is one.
+    pub s3: S3,
+}
+
+/// A place for objects: `file:path` or `s3://bucket/prefix`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ObjectPlace {
+    /// A folder.
+    Dir(PathBuf),
+    /// Below a prefix of a bucket.
+    S3 {
+        /// The bucket's name.
+        bucket: String,
+        /// Without slashes at its ends; empty for the whole bucket.
+        prefix: String,
+    },
+}
+
+/// How S3, or a server that speaks as it does, is spoken to.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; none: those of the machine's role.
+    pub key: Option<(String, Secret<String>)>,
+    /// `AWS_SESSION_TOKEN`, beside a key that lives for hours only.
+    pub session_token: Option<Secret<String>>,
+    /// `AWS_REGION`.
+    pub region: String,
+    /// `AWS_ENDPOINT_URL`, without a slash at the end; none for Amazon's own.
+    pub endpoint: Option<String>,
+    /// What the server encrypts with on its side; none: what the bucket says.
+    pub encryption: Option<ServerSideEncryption>,
+}
+
+/// What an S3 server encrypts objects with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerSideEncryption {
+    /// Keys of its own: `AES256`.
+    Own,
+    /// A key of its key service, by its id: `aws:kms`.
+    KeyService(String),
+}
+
+impl ObjectPlace {
+    /// Reads `file:path` and `s3://bucket/prefix`.
+    ///
+    /// # Errors
+    /// Says what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const WRONG: &str =
+            "is neither a folder such as file:/var/backups/engify nor a bucket such as s3://bucket/prefix";
+        if let Some(rest) = text.strip_prefix("file:") {
+            let path = rest.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(rest);
+            return if path.is_empty() { Err(WRONG.to_owned()) } else { Ok(Self::Dir(path.into())) };
+        }
+        let (bucket, prefix) =
+            text.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))).ok_or(WRONG)?;
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+        if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(fits) {
+            return Err(
+                "has no name of a bucket behind s3://: 3 to 63 small letters, digits, - and .".to_owned()
+            );
+        }
+        let prefix = prefix.trim_matches('/');
+        if prefix.split('/').any(|part| matches!(part, "." | "..")) || prefix.contains("//") {
+            return Err("has a prefix with . or .. or an empty part in it".to_owned());
+        }
+        Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+    }
+}
+
+/// As it is written in settings. It holds no secret.
+impl fmt::Display for ObjectPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dir(path) => write!(f, "file:{}", path.display()),
+            Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            Self::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    pub(super) fn backups(&mut self, data_dir: &Path) -> Backups {
+        let place = self.place("BACKUP_TARGET");
+        let target = place.unwrap_or_else(|| ObjectPlace::Dir(data_dir.join("backups")));
+        let replica = self.place("BACKUP_REPLICA_TARGET");
+        if replica.as_ref() == Some(&target) {
+            self.fault(
+                "BACKUP_REPLICA_TARGET",
+                "is the same place as BACKUP_TARGET; name a second one or none",
+            );
+        }
+        let encryption_key = self.secret("BACKUP_ENCRYPTION_KEY");
+        if encryption_key.as_ref().is_some_and(|key| key.reveal().chars().count() < 16) {
+            self.fault(
+                "BACKUP_ENCRYPTION_KEY",
+                "has fewer than 16 characters; make one with `openssl rand -hex 32`",
+            );
+        }
+        Backups { target, replica, encryption_key, s3: self.s3() }
+    }
+
+    fn place(&mut self, name: &str) -> Option<ObjectPlace> {
+        let text = self.text(name)?;
+        ObjectPlace::parse(&text).map_err(|issue| self.fault(name, issue)).ok()
+    }
+
+    fn s3(&mut self) -> S3 {
+        let key = match (self.text("AWS_ACCESS_KEY_ID"), self.secret("AWS_SECRET_ACCESS_KEY")) {
+            (Some(id), Some(secret)) => Some((id, secret)),
+            (None, None) => None,
+            (Some(_), None) => {
+                self.fault("AWS_SECRET_ACCESS_KEY", "is missing beside AWS_ACCESS_KEY_ID");
+                None
+            }
+            (None, Some(_)) => {
+                self.fault("AWS_ACCESS_KEY_ID", "is missing beside AWS_SECRET_ACCESS_KEY");
+                None
+            }
+        };
+        let endpoint = self.text("AWS_ENDPOINT_URL").map(|given| self.address("AWS_ENDPOINT_URL", &given));
+        S3 {
+            key,
+            session_token: self.secret("AWS_SESSION_TOKEN"),
+            region: self.text("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+            endpoint,
+            encryption: self.server_side_encryption(),
+        }
+    }
+
+    fn server_side_encryption(&mut self) -> Option<ServerSideEncryption> {
+        const NAME: &str = "AWS_SERVER_SIDE_ENCRYPTION";
+        match self.text(NAME)?.as_str() {
+            "AES256" => Some(ServerSideEncryption::Own),
+            "aws:kms" => {
+                let id = self.text("AWS_SSE_KMS_KEY_ID");
+                if id.is_none() {
+                    let issue = "is missing beside AWS_SERVER_SIDE_ENCRYPTION=aws:kms; set the id of the key";
+                    self.fault("AWS_SSE_KMS_KEY_ID", issue);
+                }
+                id.map(ServerSideEncryption::KeyService)
+            }
+            _ => {
+                self.fault(NAME, "is AES256 or aws:kms");
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::load;
+
+    fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
+        let value =
+            |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        load(value).err().unwrap_or_default().into_iter().map(|fault| fault.name).collect()
+    }
+
+    #[test]
+    fn places_are_read_and_written_alike() {
+        for (text, written) in [
+            ("file:/var/backups", "file:/var/backups"),
+            ("file:///var/backups", "file:/var/backups"),
+            ("file:backups", "file:backups"),
+            ("s3://bucket", "s3://bucket"),
+            ("s3://bucket/a/b/", "s3://bucket/a/b"),
+        ] {
+            assert_eq!(ObjectPlace::parse(text).unwrap().to_string(), written);
+        }
+        for wrong in ["", "file:", "/var", "s3://", "s3://Bucket/x", "s3://bucket/../x", "gs://bucket"] {
+            assert!(ObjectPlace::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_together_is_asked_for_together() {
+        assert_eq!(faults(&[("AWS_ACCESS_KEY_ID", "id")]), ["AWS_SECRET_ACCESS_KEY"]);
+        assert_eq!(faults(&[("AWS_SERVER_SIDE_ENCRYPTION", "aws:kms")]), ["AWS_SSE_KMS_KEY_ID"]);
+        assert_eq!(faults(&[("BACKUP_ENCRYPTION_KEY", "short")]), ["BACKUP_ENCRYPTION_KEY"]);
+        let same = [("BACKUP_TARGET", "s3://abc/d"), ("BACKUP_REPLICA_TARGET", "s3://abc/d/")];
+        assert_eq!(faults(&same), ["BACKUP_REPLICA_TARGET"]);
+    }
+}
