@@ -10,6 +10,7 @@ mod app;
 pub mod audit;
 mod behind;
 mod cache;
+mod cells;
 mod content;
 mod ctx;
 mod doors;

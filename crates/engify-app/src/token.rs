@@ -18,3 +18,28 @@ pub(crate) fn hash(token: &str) -> String {
 pub(crate) fn has_form(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
+
+#[cfg(test)]
+mod tests {
+    use engify_core::Clock;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_made_has_the_form_and_is_kept_as_something_else(seed in any::<u64>(), other in any::<u64>()) {
+            let token = |seed| make(&Ids::seeded(Clock::system(), seed));
+            let (one, two) = (token(seed), token(other));
+            prop_assert!(has_form(one.reveal()));
+            prop_assert!(!hash(one.reveal()).contains(one.reveal()));
+            prop_assert_eq!(hash(one.reveal()) == hash(two.reveal()), seed == other);
+        }
+
+        #[test]
+        fn only_64_hex_digits_have_the_form(text in prop_oneof!["[0-9a-fA-F]{60,68}", "[0-9a-g]{64}", "\\PC{0,70}"]) {
+            let digits = text.chars().filter(char::is_ascii_hexdigit).count();
+            prop_assert_eq!(has_form(&text), digits == 64 && text.len() == 64);
+        }
+    }
+}

@@ -183,3 +183,48 @@ fn checksum(text: &str) -> String {
     }
     digits.iter().map(|byte| char::from(*byte)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Clock;
+
+    fn made(seed: u64) -> PlainKey {
+        PlainKey::make(&Ids::seeded(Clock::system(), seed))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_made_is_taken_and_no_two_are_the_same(seed in any::<u64>(), other in any::<u64>()) {
+            let key = made(seed);
+            let read = PlainKey::parse(key.reveal());
+            prop_assert_eq!(read.as_ref().map(PlainKey::hash), Some(key.hash()));
+            prop_assert!(key.reveal().starts_with(&key.prefix()) && key.prefix().len() == PREFIX.len() + 8);
+            prop_assert_eq!(made(other).hash() == key.hash(), other == seed);
+        }
+
+        #[test]
+        fn one_wrong_character_is_found(seed in any::<u64>(), at in 0..PREFIX.len() + BODY + CHECK, byte in any::<u8>()) {
+            let mut text = made(seed).reveal().as_bytes().to_vec();
+            let same = std::mem::replace(&mut text[at], byte) == byte;
+            let taken = String::from_utf8(text).is_ok_and(|text| PlainKey::parse(&text).is_some());
+            prop_assert_eq!(taken, same);
+        }
+
+        #[test]
+        fn two_neighbours_swapped_are_found(seed in any::<u64>(), at in PREFIX.len()..PREFIX.len() + BODY + CHECK - 1) {
+            let mut text = made(seed).reveal().as_bytes().to_vec();
+            let same = text[at] == text[at + 1];
+            text.swap(at, at + 1);
+            let taken = String::from_utf8(text).is_ok_and(|text| PlainKey::parse(&text).is_some());
+            prop_assert_eq!(taken, same);
+        }
+
+        #[test]
+        fn anything_else_is_no_key(text in "(egf_)?\\PC{0,60}") {
+            prop_assert!(PlainKey::parse(&text).is_none());
+        }
+    }
+}

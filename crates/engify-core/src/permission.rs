@@ -137,3 +137,48 @@ impl Role {
         matches!(self, Self::OrgAdmin | Self::SuperAdmin)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_more_may_do_no_less() {
+        for pair in Role::ALL.windows(2) {
+            let lost = pair[0].permissions().find(|permission| !pair[1].allows(*permission));
+            assert_eq!(lost, None, "{} may, {} may not", pair[0], pair[1]);
+        }
+    }
+
+    #[test]
+    fn every_permission_is_somebodys_and_the_installation_is_its_administrators_alone() {
+        for permission in Permission::ALL {
+            assert!(Role::SuperAdmin.allows(*permission), "{permission} is nobody's");
+            let holders = Role::ALL.iter().filter(|role| role.allows(*permission)).count();
+            assert_eq!(permission.as_str().starts_with("system:"), holders == 1, "{permission}");
+        }
+    }
+
+    #[test]
+    fn only_administrators_look_after_other_people() {
+        for permission in Permission::ALL.iter().filter(|permission| {
+            ["users:", "audit:"].iter().any(|area| permission.as_str().starts_with(area))
+                || permission.as_str().ends_with(":manage") && permission.as_str().starts_with("organization")
+        }) {
+            for role in Role::ALL {
+                assert_eq!(role.allows(*permission), role.is_admin(), "{role} {permission}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_an_area_and_a_verb_and_read_back() {
+        for permission in Permission::ALL {
+            assert_eq!(Permission::parse(permission.as_str()), Ok(*permission));
+            assert_eq!(permission.as_str().matches(':').count(), 1);
+        }
+        for role in Role::ALL {
+            assert_eq!(Role::parse(role.as_str()), Ok(*role));
+        }
+    }
+}

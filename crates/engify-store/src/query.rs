@@ -213,3 +213,43 @@ pub struct Page<T> {
     /// Where the next page begins; none on the last.
     pub next: Option<Cursor>,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a list is sorted by: text, a time as text, a number, a yes or no, nothing.
+    fn sort_value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            "\\PC{0,60}".prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            Just(Value::Null),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_reads_back_for_its_own_list_only(value in sort_value(), id in "\\PC{1,40}", list in "[a-z_]{1,20}", other in "[a-z_]{1,20}") {
+            let cursor = Cursor { query: list.clone(), value, id };
+            let text = cursor.encode();
+            prop_assert_eq!(Cursor::decode(&text, &list).ok(), Some(cursor));
+            prop_assert_eq!(Cursor::decode(&text, &other).is_ok(), other == list);
+        }
+
+        #[test]
+        fn what_is_made_up_is_refused_by_name(text in "\\PC{0,80}", hexed in "\\PC{0,80}", deep in 0..200_usize) {
+            for forged in [text, hex(&hexed), hex(&format!("[\"users\",{}{},\"x\"]", "[".repeat(deep), "]".repeat(deep)))] {
+                let refusal = Cursor::decode(&forged, "users").expect_err("not one of ours");
+                prop_assert_eq!(refusal.code(), "invalid_cursor");
+            }
+        }
+    }
+
+    #[test]
+    fn an_endless_cursor_is_not_read() {
+        assert!(Cursor::decode(&"5b".repeat(1_000_000), "users").is_err());
+    }
+}

@@ -12,6 +12,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
 
+use crate::coding::Coding;
+
 /// Where assets live in addresses.
 pub const PREFIX: &str = "/assets/";
 
@@ -130,19 +132,15 @@ impl Asset {
         let asked =
             |name| request.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("");
         let known = asked(header::IF_NONE_MATCH).split(',').any(|tag| tag.trim() == self.etag);
-        let takes = |name: &str| {
-            let mut offers = asked(header::ACCEPT_ENCODING).split(',').map(|offer| offer.trim().split(';'));
-            offers.any(|mut offer| offer.next() == Some(name) && offer.all(|weight| weight.trim() != "q=0"))
-        };
         let cache = match &self.encodings {
             Some(_) => "public, max-age=31536000, immutable",
             None => "no-cache",
         };
-        let (encoding, body) = match self.encodings {
-            _ if known => (None, Bytes::new()),
-            Some((packed, _)) if takes("br") => (Some("br"), packed),
-            Some((_, packed)) if takes("gzip") => (Some("gzip"), packed),
-            _ => (None, self.bytes),
+        let coding = Coding::chosen(request);
+        let (coding, body) = match (self.encodings, coding) {
+            _ if known => (Coding::Plain, Bytes::new()),
+            (Some((packed, _)), Coding::Brotli) | (Some((_, packed)), Coding::Gzip) => (coding, packed),
+            _ => (Coding::Plain, self.bytes),
         };
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
@@ -153,7 +151,7 @@ impl Asset {
         if let Ok(etag) = HeaderValue::from_str(&self.etag) {
             headers.insert(header::ETAG, etag);
         }
-        if let Some(encoding) = encoding {
+        if let Some(encoding) = coding.name() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         response

@@ -5,6 +5,7 @@
 
 mod api;
 pub mod assets;
+mod coding;
 mod extract;
 mod guard;
 pub mod markdown;

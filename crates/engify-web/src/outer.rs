@@ -20,7 +20,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tower::Service;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::page_cache::{Coding, Kept};
+use crate::coding::Coding;
+use crate::page_cache::Kept;
 use crate::reply::{Faced, Failed, Failure, FailureBody};
 use crate::security;
 use crate::web::Web;

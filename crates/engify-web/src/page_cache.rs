@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use moka::sync::Cache;
 
 use crate::assets;
+use crate::coding::Coding;
 
 /// How many bytes all kept replies may take.
 const CAPACITY: u64 = 8 * 1024 * 1024;
@@ -32,33 +33,6 @@ pub(crate) struct Packed {
     pub(crate) body: Bytes,
 }
 
-/// How a body is packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Coding {
-    Brotli,
-    Gzip,
-    Plain,
-}
-
-impl Coding {
-    /// The best that the caller reads.
-    pub(crate) fn chosen(request: &HeaderMap) -> Self {
-        let accepted = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-        let accepts = |coding: &str| {
-            accepted.is_some_and(|all| {
-                all.split(',').any(|part| part.split(';').next().is_some_and(|name| name.trim() == coding))
-            })
-        };
-        if accepts("br") {
-            Self::Brotli
-        } else if accepts("gzip") {
-            Self::Gzip
-        } else {
-            Self::Plain
-        }
-    }
-}
-
 /// Shorter bodies are sent as they are.
 const WORTH_PACKING: usize = 256;
 
@@ -67,15 +41,15 @@ impl Kept {
     pub(crate) fn packed(&self, coding: Coding, common: &HeaderMap) -> &Packed {
         let coding = if self.body.len() < WORTH_PACKING { Coding::Plain } else { coding };
         self.packed[coding as usize].get_or_init(|| {
-            let (body, name) = match coding {
-                Coding::Brotli => (assets::brotli(&self.body, 5), Some("br")),
-                Coding::Gzip => (assets::gzip(&self.body), Some("gzip")),
-                Coding::Plain => (self.body.clone(), None),
+            let body = match coding {
+                Coding::Brotli => assets::brotli(&self.body, 5),
+                Coding::Gzip => assets::gzip(&self.body),
+                Coding::Plain => self.body.clone(),
             };
             let mut headers = self.headers.clone();
             headers.remove(header::CONTENT_LENGTH);
             headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, authorization"));
-            if let Some(name) = name {
+            if let Some(name) = coding.name() {
                 headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
             }
             for (name, value) in common {

@@ -8,7 +8,7 @@ use engify_store::{Batch, Cursor, Query, queries};
 use serde_json::json;
 
 use super::Filter;
-use crate::Ctx;
+use crate::{Ctx, cells};
 
 /// Lines that are read at a time: what an export holds in memory, however long it is.
 const LINES: u32 = 200;
@@ -163,25 +163,5 @@ fn csv_line(entry: &AuditEntry, out: &mut String) {
         details.to_string(),
         id.to_string(),
     ];
-    let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
-    out.push_str(&cells.join(","));
-    out.push_str("\r\n");
-}
-
-/// A cell in quotes. A spreadsheet takes text that begins with one of these signs for a formula, and what a stranger sends as the
-/// name of a browser ends up here; with a quote in front it stays text.
-fn quoted(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    format!("\"{}{}\"", if formula { "'" } else { "" }, cell.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_no_formula_and_does_not_leave_its_quotes() {
-        assert_eq!(quoted("=HYPERLINK(\"http://evil\")"), "\"'=HYPERLINK(\"\"http://evil\"\")\"");
-        assert_eq!(quoted("a,b\nc"), "\"a,b\nc\"");
-    }
+    out.push_str(&cells::row(cells));
 }

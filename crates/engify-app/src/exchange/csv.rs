@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::fields::{CONTENT_NAMES, Fields, is_content};
 use super::{Fault, MAX_RECORDS, Record, Records, json};
+use crate::cells;
 
 /// The most columns; a prompt has twelve, so a row of more is no row of prompts.
 const MOST_COLUMNS: usize = 1000;
@@ -48,7 +49,7 @@ fn record(header: &[String], row: Row) -> Result<Record, Fault> {
     let mut map = Map::new();
     let mut twice = Vec::new();
     for (name, cell) in header.iter().zip(cells) {
-        let value = typed(name, cell).map_err(|reason| Fault::field(line, name, reason))?;
+        let value = typed(name, cells::read(cell)).map_err(|reason| Fault::field(line, name, reason))?;
         if map.contains_key(name) {
             twice.push(name);
         } else if !value.is_null() {

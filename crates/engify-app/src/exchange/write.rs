@@ -7,6 +7,7 @@ use engify_core::prompt::{Draft, Variable};
 use serde_json::Value;
 
 use super::{Exported, Format};
+use crate::cells;
 
 /// Values by name, in the order in which they are written.
 type Named = Vec<(&'static str, Value)>;
@@ -205,7 +206,5 @@ fn cell(value: &Value) -> String {
         }
         other => other.to_string(),
     };
-    let bare =
-        text.chars().all(|c| !matches!(c, ',' | ';' | '\t' | '"' | '\n' | '\r')) && text.trim() == text;
-    if bare { text } else { format!("\"{}\"", text.replace('"', "\"\"")) }
+    cells::cell(&text)
 }

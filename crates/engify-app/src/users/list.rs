@@ -8,7 +8,7 @@ use engify_store::collection::{folded, last_word};
 use engify_store::{Cursor, Query, queries};
 
 use super::scope;
-use crate::Ctx;
+use crate::{Ctx, cells};
 
 /// The most people of one export.
 const MOST: usize = 10_000;
@@ -169,28 +169,5 @@ fn row(user: &User) -> String {
         time(user.last_sign_in_at),
         time(user.disabled_at),
     ];
-    format!("{}\r\n", cells.map(|text| cell(&text)).join(","))
-}
-
-/// One cell. What a spreadsheet would take for a formula gets an apostrophe in front.
-fn cell(text: &str) -> String {
-    let text =
-        if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r', ';']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cell;
-
-    #[test]
-    fn cells_survive_commas_and_spreadsheets() {
-        assert_eq!(cell("Ana"), "Ana");
-        assert_eq!(cell("Núñez, \"Ana\""), "\"Núñez, \"\"Ana\"\"\"");
-        assert_eq!(cell("=HYPERLINK(1)"), "'=HYPERLINK(1)");
-    }
+    cells::row(cells)
 }
