@@ -56,6 +56,8 @@ fn start(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Leas
             .env("PORT", options.port.to_string())
             .env("NEXTAUTH_URL", format!("http://localhost:{}", options.port))
             .env("ENGIFY_ASSETS_DIR", ASSETS)
+            // Nobody stands in front who would have to notice that it stops.
+            .env("ENGIFY_STOP_GRACE_SECONDS", "0")
             .env("LOG_LEVEL", "debug");
     })
 }

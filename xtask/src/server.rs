@@ -54,6 +54,7 @@ impl Server {
                 .env("PORT", port.to_string())
                 .env("NEXTAUTH_URL", &url)
                 .env("LOG_LEVEL", "warn")
+                .env("ENGIFY_STOP_GRACE_SECONDS", "0")
                 // Every visitor of the browser tests comes from an address of their own: sign-ups are limited by it.
                 .env("ENGIFY_TRUSTED_PROXIES", "1")
                 .env("OPENAI_API_KEY", OPENAI_KEY)

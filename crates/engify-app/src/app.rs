@@ -14,6 +14,7 @@ use crate::audit::chain::ChainKeys;
 use crate::audit::sealer::Sealer;
 use crate::behind::Behind;
 use crate::cache::Caches;
+use crate::ending::Ending;
 use crate::health::Vitals;
 use crate::keys::Tallies;
 use crate::limits::Limiter;
@@ -70,6 +71,7 @@ struct Inner {
     patterns: Vec<Pattern>,
     vitals: Vitals,
     shared: Shared,
+    ending: Ending,
     started: std::time::Instant,
 }
 
@@ -100,6 +102,7 @@ impl App {
             patterns: patterns::shipped()?,
             vitals: Vitals::default(),
             shared: Shared::new(&settings, ids.clone())?,
+            ending: Ending::default(),
             started: std::time::Instant::now(),
             providers,
             identity_providers: identities::Providers::new(&settings, &clock)?,
@@ -233,6 +236,11 @@ impl App {
     /// The memory that replicas share.
     pub(crate) fn shared(&self) -> &Shared {
         &self.0.shared
+    }
+
+    /// The end of this process.
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.0.ending
     }
 
     pub(crate) fn vitals(&self) -> &Vitals {

@@ -14,6 +14,7 @@ mod cells;
 mod content;
 mod ctx;
 mod doors;
+mod ending;
 pub mod exchange;
 pub mod factors;
 pub mod health;

@@ -72,6 +72,8 @@ pub struct Core {
     pub assets_dir: Option<PathBuf>,
     /// Proxies in front of us whose `X-Forwarded-For` is believed: how many.
     pub trusted_proxies: u8,
+    /// How long a server that was told to stop still takes connections, seconds.
+    pub stop_grace: u8,
 }
 
 /// Where documents are kept.

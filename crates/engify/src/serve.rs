@@ -9,7 +9,6 @@ use engify_core::settings::Settings;
 use engify_core::{Error, Result};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
 use crate::logging::{self, Audience};
@@ -18,10 +17,11 @@ use crate::{cli, printer, wiring};
 
 mod chores;
 mod connections;
+mod ending;
 mod signals;
 
-/// How long requests under way may take to end.
-const DRAIN: Duration = Duration::from_secs(25);
+use ending::{DRAIN, Ending};
+
 /// The bounds of the histograms of durations, seconds.
 const BUCKETS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
@@ -37,13 +37,13 @@ pub(crate) async fn run(environment: Environment, options: cli::Serve) -> Ended 
     let settings = environment.settings().map_err(bad_settings)?;
     let _log = logging::start(&settings, Audience::Server, true);
     logging::log_panics();
-    let stop = CancellationToken::new();
-    signals::stop_on_signal(&stop)?;
+    let ending = Ending::default();
+    signals::end_on_signal(&ending)?;
     // First, so that a second server on the same port ends before it touches the data.
     let listener = listen(&settings).await?;
     let figures = figures()?;
     let app = wiring::app(settings).await?;
-    let served = answer(&app, listener, figures, stop, begun).await;
+    let served = answer(&app, listener, figures, ending, begun).await;
     app.stop().await;
     tracing::info!("server.stopped");
     served
@@ -53,7 +53,7 @@ async fn answer(
     app: &App,
     listener: TcpListener,
     figures: PrometheusHandle,
-    stop: CancellationToken,
+    ending: Ending,
     begun: Instant,
 ) -> Ended {
     let prepared = setup::prepare(app).await?;
@@ -62,9 +62,10 @@ async fn answer(
     announce(app.settings(), address, &prepared)?;
     let ready = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(server.address = %address, server.ready_ms = ready, "server.started");
-    chores::start(app, &stop);
+    chores::start(app, ending.told());
+    ending.conduct(app);
     let limits = connections::Limits::new(app.settings().core.trusted_proxies > 0);
-    let left = connections::serve(listener, service, limits, stop, DRAIN).await;
+    let left = connections::serve(listener, service, limits, ending, DRAIN).await;
     if left > 0 {
         tracing::warn!(connections = left, "server.undrained: requests were cut after {} s", DRAIN.as_secs());
     }

@@ -21,7 +21,7 @@ use super::ask::{Plan, Target};
 use super::{Answer, Ask, Cost, allowance, dry_run, tokens};
 use crate::limits::Standing;
 use crate::recorder::{Place, Record};
-use crate::{App, Ctx};
+use crate::{App, Ctx, ending};
 
 /// How long a run may take in all.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -55,10 +55,11 @@ pub async fn execute(ctx: &Ctx, ask: Ask) -> Result<(Answer, Option<Standing>)> 
         }
         Target::Provider(choice) => {
             let caller = &ctx.app().providers().caller;
-            let call = caller.complete(&choice.endpoint, &running.plan.request, DEADLINE, IDLE).await;
-            match call {
-                Ok(completion) => running.complete(completion).await,
-                Err(failure) => return Err(running.fail(failure)),
+            let call = caller.complete(&choice.endpoint, &running.plan.request, DEADLINE, IDLE);
+            match ctx.app().last_called().run_until_cancelled(call).await {
+                Some(Ok(completion)) => running.complete(completion).await,
+                Some(Err(failure)) => return Err(running.fail(failure)),
+                None => return Err(running.interrupt(String::new()).await),
             }
         }
     };
@@ -164,10 +165,16 @@ impl Running {
     /// Hands on a provider's stream until it ends, breaks, or nobody listens any more.
     async fn follow(mut self, mut events: EventStream, pieces: mpsc::Sender<Frame>) {
         let mut text = String::new();
+        let last_call = self.ctx.app().last_called();
         loop {
             let event = tokio::select! {
                 event = events.next() => event,
                 () = pieces.closed() => None,
+                () = last_call.cancelled() => {
+                    let told = self.interrupt(text).await;
+                    let _ = pieces.send(Frame::Failed(told)).await;
+                    return;
+                }
             };
             match event {
                 Some(Ok(Event::Delta(more))) => {
@@ -240,19 +247,26 @@ impl Running {
     }
 
     /// The stream broke after some words.
-    async fn break_off(mut self, text: String, failure: Failure) -> Error {
+    async fn break_off(self, text: String, failure: Failure) -> Error {
+        note_failure(&self.ctx, &self.plan.target, &failure);
+        let error = named(&failure);
+        let kept = self.keep_part(text, failure.kind.word()).await;
+        Error::new(error.kind(), error.code(), format!("{} {kept}", failure.message))
+    }
+
+    /// This process ends before the answer does.
+    async fn interrupt(self, text: String) -> Error {
+        ending::broken_off(&self.keep_part(text, ending::CODE).await)
+    }
+
+    /// Records what came and why no more did; says so in a sentence.
+    async fn keep_part(mut self, text: String, failure: &str) -> String {
         let kept = text.chars().count();
         self.settle(text, None).await;
         self.run.status = if kept == 0 { RunStatus::Failed } else { RunStatus::Partial };
-        self.run.failure = Some(failure.kind.word().to_owned());
-        note_failure(&self.ctx, &self.plan.target, &failure);
-        let error = named(&failure);
+        self.run.failure = Some(failure.to_owned());
         self.record();
-        Error::new(
-            error.kind(),
-            error.code(),
-            format!("{} What came before, {kept} characters, is kept in the history.", failure.message),
-        )
+        format!("What came before, {kept} characters, is kept in the history.")
     }
 
     /// Nobody listens any more; the provider was told to stop when its stream was dropped.

@@ -137,6 +137,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             port,
             assets_dir: self.text("ENGIFY_ASSETS_DIR").map(PathBuf::from),
             trusted_proxies: self.number("ENGIFY_TRUSTED_PROXIES", 0_u8, 0, 5),
+            stop_grace: self.number("ENGIFY_STOP_GRACE_SECONDS", 5_u8, 0, 60),
         }
     }
 

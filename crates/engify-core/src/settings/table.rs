@@ -85,6 +85,7 @@ settings! {
         "PORT" plain ["3000"] "The port to listen on, 1 to 65535.";
         "HOST" plain ["127.0.0.1; 0.0.0.0 in production"] "The address to listen on.";
         "ENGIFY_TRUSTED_PROXIES" plain ["0"] "How many proxies stand in front, 0 to 5; only theirs of the X-Forwarded-For entries are believed.";
+        "ENGIFY_STOP_GRACE_SECONDS" plain ["5"] "After SIGTERM a server says that it is not ready and answers on for this long, 0 to 60, so that load balancers notice; Ctrl-C does not wait.";
         "ENGIFY_ASSETS_DIR" plain [""] "Serves style sheets and scripts from this folder instead of the binary; for developing.";
     }
     Public {

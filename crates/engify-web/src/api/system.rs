@@ -35,7 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// One word.
 #[derive(Serialize, schemars::JsonSchema)]
 struct Word {
-    /// `live`, `ready`, `not_ready`.
+    /// `live`, `ready`, `not_ready`; `leaving` once the server was told to stop.
     status: &'static str,
 }
 
@@ -51,6 +51,9 @@ async fn live() -> Response {
 }
 
 async fn ready(State(web): State<Web>) -> Response {
+    if web.app.is_leaving() {
+        return json(StatusCode::SERVICE_UNAVAILABLE, &Word { status: "leaving" });
+    }
     match health::check(&web.app).await.status {
         Status::Unhealthy => json(StatusCode::SERVICE_UNAVAILABLE, &Word { status: "not_ready" }),
         Status::Healthy | Status::Degraded => json(StatusCode::OK, &Word { status: "ready" }),

@@ -191,6 +191,32 @@ async fn a_reader_who_leaves_stops_the_provider_and_the_run_is_kept_as_cancelled
 }
 
 #[tokio::test]
+async fn a_server_that_ends_tells_its_streams_and_keeps_what_came() {
+    let test = TestApp::start().await;
+    let ana = ana(&test).await;
+    test.provider.script(Script::Hang("First words"));
+    let body = Body::from(json!({ "prompt": "hi", "stream": true }).to_string());
+    let (_, _, mut stream) =
+        ana.open(Method::POST, EXECUTE, &[("content-type", "application/json")], body).await;
+    let first = stream.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert!(String::from_utf8_lossy(&first).contains("First words"));
+    assert_eq!(ana.get("/api/health/ready").await.with(200)["status"], "ready");
+    test.app.leave();
+    assert_eq!(ana.get("/api/health/ready").await.with(503)["status"], "leaving");
+    ana.get("/api/prompts").await.with(200);
+    test.app.last_call();
+    let rest = stream.collect().await.unwrap().to_bytes();
+    let (name, error) = events(&String::from_utf8_lossy(&rest)).pop().unwrap();
+    assert_eq!((name.as_str(), &error["error"]), ("error", &json!("shutting_down")));
+    test.provider.caller_left().await;
+    let runs = history(&test, &ana).await;
+    assert_eq!((&runs[0]["status"], &runs[0]["response"]), (&json!("partial"), &json!("First words")));
+    let late = ana.post(EXECUTE, &json!({ "prompt": "hi" })).await;
+    assert_eq!(late.refused(503), "shutting_down");
+    assert_eq!(late.headers["retry-after"], "1");
+}
+
+#[tokio::test]
 async fn failures_are_named_and_recorded() {
     let test = TestApp::start().await;
     let ana = ana(&test).await;

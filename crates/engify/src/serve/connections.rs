@@ -12,18 +12,20 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
+use futures_util::FutureExt;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use self::crowd::Crowd;
 use self::patience::Patient;
+use super::ending::Ending;
 
 mod crowd;
 mod patience;
@@ -76,28 +78,33 @@ impl<S> Answers for S where
 {
 }
 
-/// Answers until `stop`, then waits at most `drain` for the requests under way. Returns how many connections were cut.
+/// Answers until the doors close, then waits at most `drain` for the requests under way. Returns how many connections
+/// were cut.
 pub(super) async fn serve(
     listener: TcpListener,
     service: impl Answers,
     limits: Limits,
-    stop: CancellationToken,
+    ending: Ending,
     drain: Duration,
 ) -> usize {
     let places = Arc::new(Semaphore::new(limits.connections));
     let crowd = Crowd::new(limits.of_one);
     let open = TaskTracker::new();
     loop {
-        let next = tokio::select! {
-            () = stop.cancelled() => break,
-            next = accept(&listener, &places) => next,
+        let next = match ending.closing().run_until_cancelled(accept(&listener, &places)).await {
+            Some(next) => next,
+            // Those who knocked before the doors closed are let in: the system would turn them away.
+            None => match accept(&listener, &places).now_or_never() {
+                Some(next) => next,
+                None => break,
+            },
         };
         let Some((stream, peer, place)) = next else { continue };
         let Some(own) = crowd.enter(peer.ip().to_canonical()) else {
             tracing::debug!(connection.address = %peer.ip(), "connection.one_too_many");
             continue;
         };
-        let connection = connection(stream, peer, service.clone(), limits, stop.clone());
+        let connection = connection(stream, peer, service.clone(), limits, ending.clone());
         open.spawn(async move {
             connection.await;
             drop((place, own));
@@ -144,12 +151,20 @@ async fn connection(
     peer: SocketAddr,
     service: impl Answers,
     limits: Limits,
-    stop: CancellationToken,
+    ending: Ending,
 ) {
+    let stages = ending.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        service.clone().call(request)
+        let (reply, stages) = (service.clone().call(request), stages.clone());
+        async move {
+            let mut response = reply.await?;
+            if stages.is_told() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -159,8 +174,10 @@ async fn connection(
         .serve_connection(TokioIo::new(Patient::new(stream, limits.unread)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
+        // A request that is here already is taken before the doors close.
+        biased;
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = ending.closing().cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -184,7 +201,7 @@ mod tests {
 
     struct Served {
         address: SocketAddr,
-        stop: CancellationToken,
+        ending: Ending,
         end: JoinHandle<usize>,
     }
 
@@ -192,9 +209,9 @@ mod tests {
         async fn start(router: Router, limits: Limits, drain: Duration) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let stop = CancellationToken::new();
-            let end = tokio::spawn(serve(listener, router, limits, stop.clone(), drain));
-            Self { address, stop, end }
+            let ending = Ending::default();
+            let end = tokio::spawn(serve(listener, router, limits, ending.clone(), drain));
+            Self { address, ending, end }
         }
 
         /// Sends these bytes; the connection goes on.
@@ -263,7 +280,7 @@ mod tests {
         let stream = served.send(GET).await;
         let idle = served.send("").await;
         asked.notified().await;
-        served.stop.cancel();
+        served.ending.close();
         go.notify_one();
         let reply = rest(stream).await;
         assert!(reply.ends_with("done"), "{reply}");
@@ -273,12 +290,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_was_told_answers_on_and_closes_each_connection_with_its_reply() {
+        let router = Router::new().route("/", get(|| async { "done" }));
+        let served = Served::start(router, limits(), Duration::from_secs(10)).await;
+        let idle = served.send("").await;
+        served.ending.tell();
+        let mut idle = idle;
+        idle.write_all(GET.as_bytes()).await.unwrap();
+        for stream in [idle, served.send(GET).await] {
+            let reply = rest(stream).await;
+            assert!(reply.contains("connection: close\r\n") && reply.ends_with("done"), "{reply}");
+        }
+        served.ending.close();
+        assert_eq!(served.end.await.unwrap(), 0);
+    }
+
+    #[tokio::test]
     async fn a_request_that_does_not_end_is_cut_at_the_bound() {
         let (router, asked, _go) = held();
         let served = Served::start(router, limits(), SOON).await;
         let _stream = served.send(GET).await;
         asked.notified().await;
-        served.stop.cancel();
+        served.ending.close();
         assert_eq!(served.end.await.unwrap(), 1);
     }
 
@@ -308,7 +341,7 @@ mod tests {
         let stream = served.send(GET).await;
         let mut byte = [0];
         stream.peek(&mut byte).await.unwrap();
-        served.stop.cancel();
+        served.ending.close();
         // Nothing is read: the reply ends by the server's patience, well before the drain's end.
         assert_eq!(tokio::time::timeout(Duration::from_secs(8), served.end).await.unwrap().unwrap(), 0);
         drop(stream);

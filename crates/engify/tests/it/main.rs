@@ -8,6 +8,7 @@ mod config;
 mod database;
 mod deploy;
 mod docs;
+mod drain;
 mod engify;
 mod help;
 mod hostile;

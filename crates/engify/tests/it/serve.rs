@@ -32,8 +32,14 @@ impl Server {
 
     /// Sends SIGTERM; returns what was still said on stdout and stderr, and the exit code.
     #[cfg(unix)]
-    fn terminate(mut self) -> (String, String, Option<i32>) {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+    pub(crate) fn terminate(self) -> (String, String, Option<i32>) {
+        self.signalled("-TERM")
+    }
+
+    /// The same with any signal.
+    #[cfg(unix)]
+    pub(crate) fn signalled(mut self, signal: &str) -> (String, String, Option<i32>) {
+        let killed = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
         let (mut out, mut err) = (String::new(), String::new());
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
@@ -53,7 +59,7 @@ impl Drop for Server {
 #[test]
 #[cfg(unix)]
 fn it_serves_tells_the_setup_link_once_and_ends_when_told() {
-    let engify = Engify::new();
+    let engify = Engify::new().with("ENGIFY_STOP_GRACE_SECONDS", "0");
     let server = Server::start(&engify);
     assert!(server.announced.contains(&format!("http://localhost:{}", server.port)), "{}", server.announced);
     let live = server.get("/api/health/live");
@@ -75,7 +81,7 @@ fn it_serves_tells_the_setup_link_once_and_ends_when_told() {
 #[test]
 #[cfg(unix)]
 fn there_is_no_setup_link_once_there_is_an_administrator() {
-    let engify = Engify::new();
+    let engify = Engify::new().with("ENGIFY_STOP_GRACE_SECONDS", "0");
     let args = ["admin", "setup", "--email", "ana@example.com", "--name", "Ana", "--password-stdin"];
     engify.run_with(&args, "a long and winding road 1\n").ended(0);
     let (said, _, code) = Server::start(&engify).terminate();
@@ -96,7 +102,7 @@ fn a_taken_port_is_named_with_another_to_choose() {
 #[test]
 #[cfg(unix)]
 fn a_command_works_beside_a_running_server() {
-    let engify = Engify::new();
+    let engify = Engify::new().with("ENGIFY_STOP_GRACE_SECONDS", "0");
     let server = Server::start(&engify);
     engify.write("new.md", "A prompt that came while the server ran.\n");
     engify.run(&["prompts", "import", "new.md"]).ended(0);
