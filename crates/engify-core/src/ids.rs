@@ -70,6 +70,10 @@ id! {
     InvitationId,
     /// A key of an AI provider that a person or an organization brought.
     ProviderKeyId,
+    /// A backup.
+    BackupId,
+    /// A drill of getting the data back.
+    DrillId,
 }
 
 /// Where ids and random bytes come from: the operating system, or a seed for repeatable tests.

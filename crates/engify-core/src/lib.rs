@@ -6,6 +6,7 @@ pub mod account;
 pub mod address;
 pub mod api_key;
 pub mod audit;
+pub mod backup;
 pub mod clock;
 pub mod error;
 pub mod factor;

@@ -14,6 +14,9 @@
 //! | `ping() -> Result<()>` | one round trip |
 //! | `journal_after(position, limit) -> Result<Vec<Change>>` | what was committed behind `position`, in order |
 //! | `journal_position() -> Result<u64>` | the last position; 0 for an empty journal |
+//! | `snapshot() -> Result<(View, u64)>` | one moment and its position; MongoDB's also says whether it is exact |
+//! | `load(&Collection, docs)`, `apply(changes)` | whole documents as they are, unjournaled |
+//! | `continue_journal(position)` | later positions are behind this one |
 //! | `close()` | nothing is accepted any more, what was accepted is answered |
 //!
 //! `open` makes the indexes itself where the database is empty. Changes of collections that are not journaled are not

@@ -115,6 +115,24 @@ impl Batch {
         Ok(self)
     }
 
+    /// Adds a whole document of a collection or replaces the one with its id: for imports, which know no entities.
+    ///
+    /// # Errors
+    /// `invalid_request` for a document without a text as `_id`.
+    pub fn put_document(mut self, collection: &Collection, doc: Doc) -> Result<Self> {
+        let id = crate::snapshot::id_of(collection.name, &doc)?;
+        self.writes.push(Write { collection: *collection, id, action: Action::Put(doc) });
+        Ok(self)
+    }
+
+    /// Removes a document of a collection, as [`Batch::delete`] does.
+    #[must_use]
+    pub fn remove_document(mut self, collection: &Collection, scope: Scope, id: impl ToString) -> Self {
+        let write = Write { collection: *collection, id: id.to_string(), action: Action::Delete(scope) };
+        self.writes.push(write);
+        self
+    }
+
     /// Changes some fields of one document. The batch fails with `stale` where none matches, unless [`Patch::or_skip`].
     #[must_use]
     pub fn patch<E: Entity>(mut self, mut patch: Patch) -> Self {

@@ -39,6 +39,14 @@ impl PartialEq for Derived {
 impl Eq for Derived {}
 
 impl Collection {
+    /// Adds the fields that follow from others and are missing: in documents that come from elsewhere.
+    pub fn derive(&self, doc: &mut crate::Doc) {
+        for rule in self.derived {
+            let Some(made) = doc.get(rule.from).and_then(Value::as_str).map(rule.make) else { continue };
+            doc.entry(rule.to).or_insert_with(|| made.into());
+        }
+    }
+
     /// What follows from this field having this value.
     pub(crate) fn derived_from(
         &self,

@@ -3,6 +3,7 @@
 use engify_core::account::{Device, Milestone, Session, User};
 use engify_core::api_key::{ApiKey, KeyUsage};
 use engify_core::audit::{AuditBlock, AuditEntry};
+use engify_core::backup::{Backup, Drill};
 use engify_core::factor::{Ceremony, Factors, HalfSession, Passkey};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::link::Link;
@@ -14,6 +15,11 @@ use engify_core::run::Run;
 
 use crate::collection::Direction::{Ascending as Asc, Descending as Desc};
 use crate::collection::{Collection, Derived, Direction, Entity, Index, IndexKind, folded, last_word};
+
+/// The collection of this name.
+pub fn named(name: &str) -> Option<&'static Collection> {
+    ALL.iter().find(|collection| collection.name == name)
+}
 
 const fn plain(fields: &'static [(&'static str, Direction)]) -> Index {
     Index { fields, kind: IndexKind::Plain }
@@ -157,5 +163,13 @@ collections! {
     HalfSession in "half_sessions" by |half| &half.id => [
         plain(&[("userId", Asc)]),
         plain(&[("expiresAt", Asc)]),
+    ];
+    Backup in "backups" by |backup| backup.id.as_str() => [
+        plain(&[("createdAt", Desc)]),
+        plain(&[("state", Asc), ("createdAt", Desc)]),
+    ];
+    Drill in "drills" by |drill| drill.id.as_str() => [
+        plain(&[("startedAt", Desc)]),
+        plain(&[("kind", Asc), ("startedAt", Desc)]),
     ];
 }

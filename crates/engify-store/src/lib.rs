@@ -5,6 +5,7 @@
 
 mod adapter;
 pub mod batch;
+pub mod bson;
 pub mod collection;
 pub mod collections;
 mod feed;
@@ -13,6 +14,7 @@ mod mongo;
 pub mod queries;
 pub mod query;
 pub mod search;
+pub mod snapshot;
 mod sqlite;
 mod store;
 
@@ -20,6 +22,7 @@ pub use adapter::{CollectionStats, IndexReport, IndexState, QueryPlan};
 pub use batch::{Batch, Patch};
 pub use collection::{Collection, Entity};
 pub use query::{Cursor, LIMIT, Page, Query};
+pub use snapshot::Snapshot;
 pub use store::{Options, Store, Target};
 
 /// A document: what is stored, whichever database stores it. Fields whose name ends in `At` hold RFC 3339 times with

@@ -41,20 +41,25 @@ use crate::adapter::{CollectionStats, Find, IndexReport, QueryPlan, closed, cove
 use crate::batch::Batch;
 use crate::collection::Collection;
 use crate::journal::Change;
+use crate::snapshot::{collection_of, id_of};
 use crate::store::Options;
 use crate::{Doc, collections};
 
 mod clause;
-mod convert;
+pub(crate) mod convert;
 mod fault;
 mod filter;
-mod indexes;
+pub(crate) mod indexes;
 mod journal;
 mod plan;
+pub(crate) mod snapshot;
 mod write;
 
 /// The longest that a write, or looking at an index, may take.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The longest that one command with whole documents may take.
+const LOAD: Duration = Duration::from_secs(60);
 
 /// How long a server is looked for before the database counts as away.
 const SELECTION: Duration = Duration::from_secs(5);
@@ -85,6 +90,7 @@ struct Inner {
     journal: Journal,
     known: Known,
     read_deadline: Duration,
+    clock: Clock,
 }
 
 impl Mongo {
@@ -113,6 +119,7 @@ impl Mongo {
             writer: Writer { client, database, transactions },
             known: Known::default(),
             read_deadline: options.read_deadline,
+            clock: options.clock.clone(),
         };
         let mongo = Self { inner: Arc::new(inner), gate: Arc::default() };
         mongo.prepare().await?;
@@ -161,6 +168,41 @@ impl Mongo {
             written.unwrap_or_else(|_| Err(fault::timeout()))
         });
         written.await.map_err(Error::internal)?
+    }
+
+    /// One moment, the journal's position in it, and whether nothing behind that is in it.
+    pub(crate) async fn snapshot(&self) -> Result<(snapshot::View, u64, bool)> {
+        let _open = self.enter().await?;
+        snapshot::View::open(&self.inner).await
+    }
+
+    /// Inserts or replaces documents of one collection, without journal entries.
+    pub(crate) async fn load(&self, collection: &Collection, docs: Vec<Doc>) -> Result<()> {
+        let _open = self.enter().await?;
+        let write = |doc: Doc| Ok((id_of(collection.name, &doc)?, Some(convert::document(&doc)?)));
+        let writes = docs.into_iter().map(write).collect::<Result<Vec<_>>>()?;
+        snapshot::apply(&self.inner.writer.database, collection.name, writes).await
+    }
+
+    /// Does what the changes say, in order, without journal entries.
+    pub(crate) async fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        let _open = self.enter().await?;
+        let mut rest = changes.into_iter().peekable();
+        while let Some(first) = rest.peek() {
+            let collection = collection_of(&first.collection)?.name;
+            let mut writes = Vec::new();
+            while let Some(change) = rest.next_if(|change| change.collection == collection) {
+                writes.push((change.id, change.document.as_ref().map(convert::document).transpose()?));
+            }
+            snapshot::apply(&self.inner.writer.database, collection, writes).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the journal go on behind `position`; never moves it back.
+    pub(crate) async fn continue_journal(&self, position: u64) -> Result<()> {
+        let _open = self.enter().await?;
+        self.inner.journal.continue_behind(position).await.map_err(|failure| fault::of("journal", failure))
     }
 
     /// Makes what is missing; a refusal is a report, not an error.

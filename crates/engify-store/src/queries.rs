@@ -4,6 +4,7 @@ use engify_core::Time;
 use engify_core::account::{Device, Session, User};
 use engify_core::api_key::{ApiKey, KeyUsage};
 use engify_core::audit::{Action, AuditBlock, AuditEntry, Outcome};
+use engify_core::backup::{Backup, BackupState, Drill, DrillKind};
 use engify_core::factor::{Ceremony, HalfSession, Passkey};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::ids::{ApiKeyId, OrganizationId, PromptId, UserId};
@@ -429,4 +430,24 @@ pub fn half_sessions_expired(now: Time) -> Query<HalfSession> {
     Query::new("half_sessions_expired", Scope::Everything("clean-up of sign-ins that stopped half-way"))
         .below("expiresAt", now.to_string())
         .sorted("expiresAt", Ascending)
+}
+
+/// Backups, newest first; `state`: those in this one only.
+pub fn backups(state: Option<BackupState>) -> Query<Backup> {
+    let query = Query::new("backups", Scope::Everything("backups are of the whole installation"));
+    let query = match state {
+        Some(state) => query.equal("state", state.as_str()),
+        None => query,
+    };
+    query.sorted("createdAt", Descending)
+}
+
+/// Drills, newest first; `kind`: those of this one only.
+pub fn drills(kind: Option<DrillKind>) -> Query<Drill> {
+    let query = Query::new("drills", Scope::Everything("drills are of the whole installation"));
+    let query = match kind {
+        Some(kind) => query.equal("kind", kind.as_str()),
+        None => query,
+    };
+    query.sorted("startedAt", Descending)
 }

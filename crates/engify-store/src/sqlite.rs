@@ -28,7 +28,9 @@ pub(crate) mod fault;
 mod format;
 mod indexes;
 mod journal;
+mod load;
 pub(crate) mod readers;
+pub(crate) mod snapshot;
 mod sql;
 mod writer;
 
@@ -43,6 +45,7 @@ const FILE: &str = "engify.db";
 /// An open embedded database.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
+    place: Place,
     readers: Readers,
     writer: Writer,
     generations: Arc<Generations>,
@@ -59,8 +62,9 @@ impl Sqlite {
         let desk =
             Desk { connection, clock: options.clock.clone(), feed, generations: Arc::clone(&generations) };
         let writer = Writer::start(desk)?;
-        let readers = Readers::new(Place::File(file), options.readers, options.read_deadline);
-        Ok(Self { readers, writer, generations })
+        let place = Place::File(file);
+        let readers = Readers::new(place.clone(), options.readers, options.read_deadline);
+        Ok(Self { place, readers, writer, generations })
     }
 
     /// The search catalogue, which lives in the same file.
@@ -146,6 +150,28 @@ impl Sqlite {
 
     pub(crate) async fn journal_position(&self) -> Result<u64> {
         self.readers.run(journal::position).await
+    }
+
+    /// One moment, and the journal's position in it.
+    pub(crate) async fn snapshot(&self) -> Result<(snapshot::View, u64)> {
+        snapshot::View::open(self.place.clone()).await
+    }
+
+    pub(crate) async fn load(&self, collection: &Collection, docs: Vec<Doc>) -> Result<()> {
+        let collection = *collection;
+        self.writer.task(move |connection| load::load(connection, &collection, &docs)).await?;
+        self.generations.note(catalogue::Touched::Content);
+        Ok(())
+    }
+
+    pub(crate) async fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        self.writer.task(move |connection| load::apply(connection, &changes)).await?;
+        self.generations.note(catalogue::Touched::Content);
+        Ok(())
+    }
+
+    pub(crate) async fn continue_journal(&self, position: u64) -> Result<()> {
+        self.writer.task(move |connection| load::continue_behind(connection, position)).await
     }
 
     /// Builds the search catalogue anew.

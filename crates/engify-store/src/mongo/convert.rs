@@ -18,7 +18,7 @@ const DEPTH: usize = 90;
 ///
 /// # Errors
 /// `invalid_request` for a NUL in a field name, and for nesting deeper than MongoDB takes.
-pub(super) fn document(doc: &Doc) -> Result<Document> {
+pub(crate) fn document(doc: &Doc) -> Result<Document> {
     fields(doc, DEPTH)
 }
 
@@ -86,7 +86,7 @@ fn numeric(number: &Number) -> Bson {
 }
 
 /// A document from BSON.
-pub(super) fn doc(document: Document) -> Doc {
+pub(crate) fn doc(document: Document) -> Doc {
     document.into_iter().map(|(name, value)| (name, json(value))).collect::<Map<_, _>>()
 }
 

@@ -46,6 +46,16 @@ pub(super) fn of(collection: &str, fault: Fault) -> Error {
     }
 }
 
+/// The failure of a single write inside a command that was written by hand.
+pub(super) fn of_write(collection: &str, code: i32, message: &str) -> Error {
+    match (code, message.split_once("index: ").and_then(|(_, rest)| rest.split_whitespace().next())) {
+        (11_000 | 11_001 | 12_582, index) => {
+            duplicate(&format!("{collection}.{}", index.unwrap_or("unknown")))
+        }
+        (code, _) => Error::internal(format!("MongoDB write error {code}")),
+    }
+}
+
 /// The failure to read the connection string or to make a client of it. The driver's own words may quote the string,
 /// so they are kept out.
 pub(super) fn of_uri(fault: &Fault) -> Error {

@@ -95,6 +95,21 @@ impl Spec {
         IndexModel::builder().keys(keys).options(options).build()
     }
 
+    /// As MongoDB lists it, in Extended JSON. The order of the keys counts, which JSON maps of ours do not keep.
+    fn json(&self) -> String {
+        let keys: Vec<String> = match self.kind {
+            IndexKind::Text => self.keys.iter().map(|(field, _)| format!(r#""{field}":"text""#)).collect(),
+            _ => self.keys.iter().map(|(field, way)| format!(r#""{field}":{way}"#)).collect(),
+        };
+        let mut more = String::new();
+        if self.kind == IndexKind::Unique {
+            let texts: Vec<String> =
+                self.texts().map(|field| format!(r#""{field}":{{"$gte":""}}"#)).collect();
+            more = format!(r#","unique":true,"partialFilterExpression":{{{}}}"#, texts.join(","));
+        }
+        format!(r#"{{"v":2,"key":{{{}}},"name":"{}"{more}}}"#, keys.join(","), self.name)
+    }
+
     fn document(&self) -> Document {
         self.keys.iter().map(|(field, way)| ((*field).to_owned(), Bson::from(*way))).collect()
     }
@@ -154,6 +169,12 @@ impl Known {
         }
         known
     }
+}
+
+/// The indexes that a collection should have, as MongoDB would list them.
+pub(crate) fn listing(collection: &Collection) -> Vec<String> {
+    let own = r#"{"v":2,"key":{"_id":1},"name":"_id_"}"#.to_owned();
+    [own].into_iter().chain(Spec::all(collection).iter().map(Spec::json)).collect()
 }
 
 /// Learns which of our indexes are there, and makes none.

@@ -102,6 +102,15 @@ impl Journal {
         }
     }
 
+    /// Makes positions go on behind this one. The void entry tells readers that nothing before it is still to come.
+    pub(super) async fn continue_behind(&self, position: u64) -> Result<(), mongodb::error::Error> {
+        let long_ago = DateTime::from_millis(0);
+        let raise = doc! { "$max": { "position": signed(position) }, "$set": { "at": long_ago } };
+        self.counter.update_one(doc! { "_id": "journal" }, raise).upsert(true).await?;
+        let void = doc! { "$setOnInsert": { "at": long_ago, "void": true } };
+        self.voids.update_one(doc! { "_id": signed(position) }, void).upsert(true).await.map(drop)
+    }
+
     /// Waits until no writer of this process is between counting and committing before `position`, at most a second.
     pub(super) async fn settle(&self, position: u64) {
         let settled = self.under_way.until_passed(position);
@@ -233,7 +242,7 @@ impl Entry {
     }
 }
 
-fn whole(value: Option<&Bson>) -> u64 {
+pub(super) fn whole(value: Option<&Bson>) -> u64 {
     match value {
         Some(Bson::Int64(number)) => u64::try_from(*number).unwrap_or(0),
         Some(Bson::Int32(number)) => u64::try_from(*number).unwrap_or(0),
@@ -241,14 +250,14 @@ fn whole(value: Option<&Bson>) -> u64 {
     }
 }
 
-fn time(value: Option<&Bson>) -> Time {
+pub(super) fn time(value: Option<&Bson>) -> Time {
     match value {
         Some(Bson::DateTime(at)) => Time::from_millis(at.timestamp_millis()),
         _ => Time::from_millis(0),
     }
 }
 
-fn signed(position: u64) -> i64 {
+pub(super) fn signed(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }
 

@@ -3,6 +3,7 @@
 //! A query function without a sample fails a test.
 
 use engify_core::audit::{Action, Outcome};
+use engify_core::backup::{BackupState, DrillKind};
 use engify_core::ids::{ApiKeyId, OrganizationId, PromptId, UserId};
 use engify_core::message::MessageState;
 use engify_core::organization::Domain;
@@ -116,6 +117,10 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("", super::ceremonies_expired(now));
     all.add("", super::half_sessions_of(&user));
     all.add("", super::half_sessions_expired(now));
+    all.add("all", super::backups(None));
+    all.add("in a state", super::backups(Some(BackupState::Verified)));
+    all.add("all", super::drills(None));
+    all.add("of a kind", super::drills(Some(DrillKind::Restore)));
     Ok(all.0)
 }
 

@@ -95,7 +95,12 @@ fn insert(connection: &Connection, collection: &Collection, id: &str, text: &str
     connection.prepare_cached(&sql)?.execute(params![id, text]).map(drop)
 }
 
-fn put(connection: &Connection, collection: &Collection, id: &str, text: &str) -> rusqlite::Result<()> {
+pub(super) fn put(
+    connection: &Connection,
+    collection: &Collection,
+    id: &str,
+    text: &str,
+) -> rusqlite::Result<()> {
     let sql = format!(
         "INSERT INTO \"{}\"(id, doc) VALUES (?1, jsonb(?2)) ON CONFLICT(id) DO UPDATE SET doc = excluded.doc",
         collection.name
@@ -103,7 +108,7 @@ fn put(connection: &Connection, collection: &Collection, id: &str, text: &str) -
     connection.prepare_cached(&sql)?.execute(params![id, text]).map(drop)
 }
 
-fn delete(connection: &Connection, collection: &Collection, id: &str) -> rusqlite::Result<()> {
+pub(super) fn delete(connection: &Connection, collection: &Collection, id: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached(&format!("DELETE FROM \"{}\" WHERE id = ?1", collection.name))?
         .execute([id])
@@ -173,7 +178,7 @@ pub(crate) fn document(text: &str) -> Result<Doc> {
         .map_err(|fault| Error::internal(format!("a stored document is not a JSON object: {fault}")))
 }
 
-fn text(doc: &Doc) -> String {
+pub(super) fn text(doc: &Doc) -> String {
     // A map with text keys always has a JSON form.
     serde_json::to_string(doc).unwrap_or_default()
 }

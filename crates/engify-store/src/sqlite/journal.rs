@@ -27,10 +27,9 @@ pub(crate) fn after(connection: &Connection, position: u64, limit: u32) -> Resul
     Ok(changes)
 }
 
-/// The last position; 0 while the journal is empty.
+/// The last position that was given out; 0 where there was none. A restored journal begins behind the one it continues.
 pub(crate) fn position(connection: &Connection) -> Result<u64> {
-    let last: i64 = connection
-        .query_row("SELECT coalesce(max(seq), 0) FROM journal", [], |row| row.get(0))
-        .map_err(fault)?;
+    let sql = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'journal'), 0)";
+    let last: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(fault)?;
     Ok(last.unsigned_abs())
 }

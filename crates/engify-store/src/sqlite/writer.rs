@@ -221,7 +221,12 @@ impl Thread {
         let (first, last) = (first.position, last.position);
         while self.seen + 1 < first {
             let missing = u32::try_from(first - 1 - self.seen).unwrap_or(PAGE).min(PAGE);
-            match journal::after(&self.desk.connection, self.seen, missing) {
+            let others = journal::after(&self.desk.connection, self.seen, missing).map(|mut others| {
+                // Where the journal was made to go on behind a later position, what follows the hole is ours already.
+                others.retain(|change| change.position < first);
+                others
+            });
+            match others {
                 Ok(others) if !others.is_empty() => self.pass_on(others),
                 // A hole or a failure: nothing to hand over, and the commit itself is done.
                 _ => break,

@@ -5,5 +5,6 @@ pub(crate) mod feed;
 pub(crate) mod paging;
 pub(crate) mod plans;
 pub(crate) mod searching;
+pub(crate) mod snapshots;
 pub(crate) mod tenancy;
 pub(crate) mod writes;

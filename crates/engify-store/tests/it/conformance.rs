@@ -54,6 +54,10 @@ conformance! {
     searching::orders_and_pages_hold,
     searching::facets_ignore_their_own_filter,
     searching::changes_are_found_at_once,
+    snapshots::a_snapshot_is_what_the_journal_says_while_eight_write,
+    snapshots::what_is_loaded_is_what_was_read,
+    snapshots::a_load_refuses_what_it_cannot_keep,
+    snapshots::a_large_collection_comes_in_pages,
     plans::every_query_uses_an_index,
     plans::indexes_are_made_once,
 }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use engify_core::Time;
 use engify_core::audit::AuditBlock;
+use engify_core::backup::{Backup, Drill};
 use engify_core::factor::{Ceremony, Factors, HalfSession, Passkey};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::ids::UserId;
@@ -76,6 +77,18 @@ pub(crate) async fn every_entity_comes_back_as_it_was(database: Database) {
             "_id": "h", "userId": "u", "createdAt": NOON, "expiresAt": NOON,
         })),
     )
+    .await;
+    check(&store, &written::<Backup>(json!({
+        "_id": "b", "kind": "daily", "state": "verified", "createdAt": NOON, "finishedAt": NOON, "position": 7,
+        "documents": 1, "bytes": 2, "sha256": "h", "target": "file:/b", "encrypted": true, "durationMillis": 3,
+        "verifiedAt": NOON, "replicatedAt": null, "failure": null,
+    })))
+    .await;
+    check(&store, &written::<Drill>(json!({
+        "_id": "d", "kind": "point-in-time", "startedAt": NOON, "finishedAt": NOON, "rtoSeconds": 1.5, "rpoSeconds": 0.5,
+        "goals": { "rtoSeconds": 3600, "rpoSeconds": 21600 }, "outcome": "passed",
+        "steps": [{ "name": "restore", "seconds": 0.25, "found": "all" }],
+    })))
     .await;
     let stats = store.stats().await.expect("stats");
     assert!(stats.iter().all(|stats| stats.documents == 1 && stats.bytes > 0), "{stats:?}");

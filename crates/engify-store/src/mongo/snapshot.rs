@@ -1,0 +1,248 @@
+//! One moment of a MongoDB: a session with snapshot reads where the server has them, else what is there when it is read.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use engify_core::{Error, Kind, Result, Time};
+use futures_util::{Stream, TryStreamExt};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::error::Error as Fault;
+use mongodb::{ClientSession, Database};
+
+use super::journal::{PATIENCE, signed, time, whole};
+use super::{DEADLINE, Inner, convert, fault};
+use crate::Doc;
+use crate::collection::Collection;
+use crate::snapshot::{PAGE, PAGE_BYTES};
+
+/// A moment at which no writer is between counting and committing is looked for so often.
+const TRIES: u32 = 50;
+
+/// The wait between two such looks; a writer is between the two for about as long.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Positions that are looked at for gaps, from the last one back. No more writers than that commit at once.
+const WINDOW: u64 = 500;
+
+/// Where pages are read.
+pub(crate) struct View {
+    database: Database,
+    session: Option<ClientSession>,
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("one_moment", &self.session.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl View {
+    /// The view, the journal's position in it, and whether nothing behind that is in it.
+    pub(super) async fn open(inner: &Inner) -> Result<(Self, u64, bool)> {
+        let database = inner.writer.database.clone();
+        for attempt in 0..TRIES {
+            let session = inner.writer.client.start_session().snapshot(true).await;
+            let mut session = session.map_err(|failure| fault::of("session", failure))?;
+            // A server that is away says so again below, in the words that are meant for it.
+            let Ok(Ok(seen)) = tokio::time::timeout(DEADLINE, seen(&database, &mut session)).await else {
+                break;
+            };
+            // A server that answers without naming the moment reads whatever is there.
+            if session.snapshot_time().is_none() {
+                break;
+            }
+            let settled = seen.settled(inner.clock.now().minus(PATIENCE));
+            if settled == seen.top || attempt + 1 == TRIES {
+                let exact = settled == seen.top;
+                return Ok((Self { database, session: Some(session) }, settled, exact));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        let position = inner.journal.position();
+        let position = tokio::time::timeout(DEADLINE, position).await.map_err(|_| fault::timeout())?;
+        let position = position.map_err(|failure| fault::of("journal", failure))?;
+        Ok((Self { database, session: None }, position, false))
+    }
+
+    pub(crate) async fn page(&mut self, collection: &Collection, after: Option<&str>) -> Result<Vec<Doc>> {
+        // Compared with a text, only texts are found.
+        let filter = match after {
+            Some(id) => doc! { "_id": { "$gt": id } },
+            None => doc! { "_id": { "$gte": "" } },
+        };
+        let page = self.read(collection.name, filter).await?;
+        if page.is_empty() {
+            let foreign = doc! { "_id": { "$not": { "$type": "string" } } };
+            if !self.read(collection.name, foreign).await?.is_empty() {
+                return Err(foreign_documents(collection.name));
+            }
+        }
+        Ok(page)
+    }
+
+    async fn read(&mut self, collection: &'static str, filter: Document) -> Result<Vec<Doc>> {
+        let handle = self.database.collection::<RawDocumentBuf>(collection);
+        let query = handle.find(filter).sort(doc! { "_id": 1 }).limit(i64::from(PAGE)).max_time(DEADLINE);
+        let session = self.session.as_mut();
+        let reading = async {
+            match session {
+                Some(session) => {
+                    let mut cursor = query.session(&mut *session).await?;
+                    bounded(cursor.stream(session)).await
+                }
+                None => bounded(query.await?).await,
+            }
+        };
+        match tokio::time::timeout(DEADLINE, reading).await.map_err(|_| fault::timeout())? {
+            Ok(docs) => Ok(docs),
+            Err(failure) if is_forgotten(&failure) => Err(too_old().because(failure)),
+            Err(failure) => Err(fault::of(collection, failure)),
+        }
+    }
+}
+
+/// Takes documents until the page is full.
+async fn bounded(stream: impl Stream<Item = Result<RawDocumentBuf, Fault>>) -> Result<Vec<Doc>, Fault> {
+    let mut stream = pin!(stream);
+    let (mut docs, mut bytes) = (Vec::new(), 0);
+    while let Some(raw) = stream.try_next().await? {
+        bytes += raw.as_bytes().len();
+        docs.push(convert::doc(Document::try_from(raw)?));
+        if bytes > PAGE_BYTES {
+            break;
+        }
+    }
+    Ok(docs)
+}
+
+/// The end of the journal as a session sees it.
+struct Seen {
+    /// The last position that was given out.
+    top: u64,
+    /// When the last ones were committed.
+    stamps: BTreeMap<u64, Time>,
+}
+
+impl Seen {
+    /// The last position with no gap before it but those that are given up: the entry behind them is older than `limit`.
+    fn settled(&self, limit: Time) -> u64 {
+        let (mut settled, mut newest) = (self.top, None);
+        for position in (self.top.saturating_sub(WINDOW) + 1..=self.top).rev() {
+            match self.stamps.get(&position) {
+                Some(at) => newest = Some(*at),
+                None if newest.is_none_or(|at| at > limit) => settled = position - 1,
+                None => {}
+            }
+        }
+        settled
+    }
+}
+
+async fn seen(database: &Database, session: &mut ClientSession) -> Result<Seen, Fault> {
+    let counter = database.collection::<Document>("meta").find_one(doc! { "_id": "journal" });
+    let counter = counter.session(&mut *session).max_time(DEADLINE).await?.unwrap_or_default();
+    let top = whole(counter.get("position"));
+    let ids: Vec<i64> = (top.saturating_sub(WINDOW) + 1..=top).map(signed).collect();
+    let entries = database.collection::<Document>("journal").find(doc! { "_id": { "$in": ids } });
+    let mut cursor = entries.projection(doc! { "at": 1 }).max_time(DEADLINE).session(&mut *session).await?;
+    let entries: Vec<Document> = cursor.stream(session).try_collect().await?;
+    let stamps = entries.iter().map(|entry| (whole(entry.get("_id")), time(entry.get("at")))).collect();
+    Ok(Seen { top, stamps })
+}
+
+/// The server has no trace of the moment any more: snapshot too old, snapshot unavailable.
+fn is_forgotten(failure: &Fault) -> bool {
+    matches!(fault::code(failure), Some((239 | 246, _)))
+}
+
+fn too_old() -> Error {
+    Error::new(
+        Kind::Timeout,
+        "snapshot_too_old",
+        "MongoDB keeps a moment for 5 minutes, and reading all of it took longer. Raise minSnapshotHistoryWindowInSeconds \
+         (db.adminCommand({setParameter: 1, minSnapshotHistoryWindowInSeconds: 3600})) and try again.",
+    )
+}
+
+fn foreign_documents(collection: &str) -> Error {
+    Error::new(
+        Kind::Conflict,
+        "foreign_documents",
+        format!(
+            "{collection} holds documents whose _id is not text: another program wrote them, and Engify cannot read them. \
+             Export them with mongoexport, remove them, and bring them in with engify db import."
+        ),
+    )
+}
+
+/// Writes whole documents, in order, without journal entries.
+pub(super) async fn apply(
+    database: &Database,
+    collection: &'static str,
+    writes: Vec<(String, Option<Document>)>,
+) -> Result<()> {
+    let mut rest = writes.into_iter().peekable();
+    while let Some((_, first)) = rest.peek() {
+        let removes = first.is_none();
+        let mut same = Vec::new();
+        let mut bytes = 0;
+        // One command holds what the server takes at once: 48 MB, and documents of up to 16 MB each.
+        while bytes < 2 * PAGE_BYTES
+            && let Some((id, document)) = rest.next_if(|(_, document)| document.is_none() == removes)
+        {
+            bytes += document.as_ref().map_or(0, |document| document.to_vec().map_or(0, |bytes| bytes.len()));
+            same.push(match document {
+                Some(document) => doc! { "q": { "_id": id }, "u": document, "upsert": true },
+                None => doc! { "q": { "_id": id }, "limit": 1 },
+            });
+        }
+        let concern = doc! { "w": "majority", "j": true };
+        let command = if removes {
+            doc! { "delete": collection, "deletes": same, "ordered": true, "writeConcern": concern }
+        } else {
+            doc! { "update": collection, "updates": same, "ordered": true, "writeConcern": concern }
+        };
+        let reply = super::within(super::LOAD, collection, database.run_command(command)).await?;
+        refused(collection, &reply)?;
+    }
+    Ok(())
+}
+
+/// What the server says of single writes.
+fn refused(collection: &str, reply: &Document) -> Result<()> {
+    let first = |list: &str| reply.get_array(list).ok().and_then(|list| list.first()?.as_document());
+    if let Some(error) = first("writeErrors") {
+        let text = error.get_str("errmsg").unwrap_or_default();
+        let code = match error.get("code") {
+            Some(Bson::Int32(code)) => *code,
+            _ => 0,
+        };
+        return Err(fault::of_write(collection, code, text));
+    }
+    match reply.get_document("writeConcernError") {
+        Ok(_) => Err(fault::timeout()),
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_counts_until_the_entry_behind_it_is_old() {
+        let (old, new) = (Time::from_millis(0), Time::from_millis(100_000));
+        let limit = Time::from_millis(50_000);
+        let seen = |stamps: &[(u64, Time)]| {
+            let top = stamps.last().map_or(0, |(position, _)| *position);
+            Seen { top, stamps: stamps.iter().copied().collect() }.settled(limit)
+        };
+        assert_eq!(seen(&[]), 0);
+        assert_eq!(seen(&[(1, old), (2, new)]), 2);
+        assert_eq!(seen(&[(1, old), (3, new)]), 1, "2 may still come");
+        assert_eq!(seen(&[(1, old), (3, old), (4, new)]), 4, "2 was given up");
+        let uncommitted = Seen { top: 3, stamps: [(1, old), (2, old)].into() };
+        assert_eq!(uncommitted.settled(limit), 2, "the last one was counted and is not there");
+    }
+}
