@@ -23,11 +23,19 @@ pub struct ClientOptions {
     pub pool_idle: Duration,
     /// How many idle connections are kept per host. Default 128.
     pub pool_size: usize,
+    /// How long a connection may be silent before the call counts as failed; none where callers set deadlines of their
+    /// own. Default none.
+    pub stall: Option<Duration>,
 }
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(5), pool_idle: Duration::from_secs(90), pool_size: 128 }
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            pool_idle: Duration::from_secs(90),
+            pool_size: 128,
+            stall: None,
+        }
     }
 }
 
@@ -61,7 +69,7 @@ pub fn client(options: ClientOptions) -> Result<reqwest::Client, String> {
 }
 
 fn builder(options: ClientOptions) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
+    let builder = reqwest::Client::builder()
         .user_agent(concat!("engify/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(options.connect_timeout)
         .pool_idle_timeout(options.pool_idle)
@@ -70,7 +78,11 @@ fn builder(options: ClientOptions) -> reqwest::ClientBuilder {
         .tcp_keepalive(Duration::from_secs(60))
         .redirect(Policy::none())
         .referer(false)
-        .no_proxy()
+        .no_proxy();
+    match options.stall {
+        Some(stall) => builder.read_timeout(stall),
+        None => builder,
+    }
 }
 
 /// An error with its causes on one line, without the address it was about (an address can carry a token).

@@ -8,6 +8,7 @@
 
 mod aimock;
 mod issuer;
+mod moto;
 mod redis;
 mod secantus;
 mod server;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use aimock::{Aimock, AimockOptions};
 pub use issuer::{CLIENT, Issuer, Visit};
+pub use moto::Moto;
 pub use redis::Redis;
 pub use secantus::Secantus;
 
@@ -42,6 +44,12 @@ pub fn issuer(callback: &str) -> Issuer {
 #[must_use]
 pub fn redis(args: &[&str]) -> Redis {
     Redis::start(args)
+}
+
+/// A server that speaks S3, with nothing in it.
+#[must_use]
+pub fn moto() -> Moto {
+    Moto::start()
 }
 
 /// The Python interpreter that has the vendors' own clients.

@@ -49,6 +49,7 @@ pub(super) const PARTS: &[Part] = &[
     Part { name: "emulate",       what: "Twilio: Verify and text messages",          test_word: Some("part_twilio"),   source: Source::Node("emulate@0.12.2") },
     Part { name: "sendgrid",      what: "SendGrid's own client",                     test_word: Some("part_sendgrid"), source: Source::Node("@sendgrid/mail@8.1.6") },
     Part { name: "aiosmtpd",      what: "a mail server",                             test_word: Some("part_smtp"),     source: Source::Python("aiosmtpd==1.4.6") },
+    Part { name: "moto",          what: "S3",                                        test_word: Some("part_moto"),     source: Source::PythonAlone("moto[s3]==5.2.5 Flask==3.1.3 flask-cors==6.0.5") },
     Part { name: "oidc-provider", what: "an OpenID Connect issuer",                  test_word: Some("part_issuer"), source: Source::Node("oidc-provider@9.13.3") },
     Part { name: "upstash-server", what: "Upstash's REST in front of a Redis",       test_word: Some("upstash_server"), source: Source::Node("@humanwhocodes/upstash-redis-server@1.0.0") },
     Part { name: "upstash-client", what: "Upstash's own client of its REST",         test_word: Some("upstash_client"), source: Source::Node("@upstash/redis@1.39.0") },
