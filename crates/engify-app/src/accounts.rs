@@ -153,9 +153,10 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
         parsed.as_ref().map_or_else(String::new, |email| hex::encode(Sha256::digest(email.as_str())));
     // Wrong tries count against account and address together, so that a stranger elsewhere cannot lock anybody out.
     let bucket = format!("{account}@{address}");
-    let taken = app.limiter().take(presets::SIGN_IN, address, 1);
-    let attempt =
-        taken.and_then(|_| app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, address)]));
+    let attempt = match app.limiter().take(presets::SIGN_IN, address, 1).await {
+        Ok(_) => app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, address)]).await,
+        Err(refusal) => Err(refusal),
+    };
     let attempt = match attempt {
         Ok(attempt) => attempt,
         Err(refusal) => return Err(too_often(ctx, refusal, &masked(&account)).await),
@@ -178,7 +179,7 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
             "The address or the password is not right. After several wrong tries, wait some minutes.";
         return Err(Error::new(Kind::Unauthenticated, "invalid_credentials", message));
     };
-    attempt.right();
+    attempt.right().await;
     admit(ctx, user, json!({ "by": "password" })).await
 }
 
@@ -232,10 +233,10 @@ pub async fn change_password(ctx: &Ctx, old: Secret<String>, new: Secret<String>
     if person.user.password_hash.is_none() {
         return Err(no_password());
     }
-    let attempt = app.tries().begin(&[(tries::PASSWORD, person.user.id.as_str())])?;
+    let attempt = app.tries().begin(&[(tries::PASSWORD, person.user.id.as_str())]).await?;
     let mut faults = Faults::default();
     if knows_password(app, old, Some(&person.user)).await? {
-        attempt.right();
+        attempt.right().await;
     } else {
         faults.push("currentPassword", "is not your password");
     }

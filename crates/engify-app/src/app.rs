@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use engify_clients::ai::Caller;
+use engify_clients::kv::Kv;
 use engify_core::settings::Settings;
 use engify_core::{Clock, Ids, Result, Secret};
 use engify_store::Store;
@@ -36,6 +37,8 @@ pub struct Parts {
     pub store: Store,
     /// Calls AI providers.
     pub caller: Caller,
+    /// The memory that replicas share; none where there is none.
+    pub shared: Option<Kv>,
     /// The time.
     pub clock: Clock,
     /// Ids and randomness.
@@ -82,14 +85,14 @@ impl App {
     /// # Errors
     /// When the shipped content or a provider's settings cannot be read.
     pub fn start(parts: Parts) -> Result<Self> {
-        let Parts { settings, store, caller, clock, ids, secret } = parts;
+        let Parts { settings, store, caller, shared, clock, ids, secret } = parts;
         let providers = Providers::new(&settings, caller)?;
         let tallies = Arc::new(Tallies::default());
         let chain_keys = ChainKeys::new(&settings, &secret)?;
         let app = Self(Arc::new(Inner {
             caches: Caches::new(),
-            limiter: Limiter::new(clock.clone()),
-            tries: Tries::new(clock.clone()),
+            limiter: Limiter::new(clock.clone(), shared.clone()),
+            tries: Tries::new(clock.clone(), shared.clone()),
             hasher: Hasher::new(),
             vault: Vault::new(&settings, &secret, ids.clone())?,
             webauthn: factors::passkeys::relying_party(&settings),
@@ -101,7 +104,7 @@ impl App {
             chain_keys,
             patterns: patterns::shipped()?,
             vitals: Vitals::default(),
-            shared: Shared::new(&settings, ids.clone())?,
+            shared: Shared::new(&settings, shared),
             ending: Ending::default(),
             started: std::time::Instant::now(),
             providers,

@@ -131,7 +131,7 @@ pub async fn refused(ctx: &Ctx, route: &str, lacks: Permission) {
 /// Writes a refusal that a stranger can cause at will: at most ten a minute of one caller.
 pub(crate) async fn note_refusal(ctx: &Ctx, action: Action, target: Target, details: serde_json::Value) {
     let who = ctx.user_id().map_or(ctx.origin.address.as_str(), UserId::as_str);
-    if ctx.app().limiter().take(REFUSALS, who, 1).is_ok() {
+    if ctx.app().limiter().take(REFUSALS, who, 1).await.is_ok() {
         note(ctx, ctx.audit(action, Outcome::Refused, target, details)).await;
     }
 }

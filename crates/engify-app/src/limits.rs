@@ -2,13 +2,15 @@
 //!
 //! Requests are limited by a sliding window of two buckets: the count of the current window plus the share of the last
 //! one that still lies inside. It lets at most `max` through per window for steady traffic, and never more than `max`
-//! in one fixed window.
+//! in one fixed window. Where replicas share a memory, they share the windows too; while it is away each counts for
+//! itself, so that at most `max` more pass at each replica.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use engify_clients::kv::{Kv, Quota, Standing as Asked, Window};
 use engify_core::permission::Role;
 use engify_core::settings::{Tier, Tiers};
 use engify_core::{Clock, Error, Kind, Result, Time};
@@ -28,6 +30,10 @@ impl Limit {
     /// `max` in `seconds`.
     pub const fn new(name: &'static str, max: u64, seconds: u64) -> Self {
         Self { name, max, window: Duration::from_secs(seconds) }
+    }
+
+    fn quota(self) -> Quota {
+        Quota { max: self.max, window: self.window }
     }
 }
 
@@ -91,118 +97,122 @@ pub struct Standing {
     pub reset: Time,
 }
 
-/// Counts requests in memory, in 16 parts with a lock each; at most 200 000 callers, then the oldest windows go.
+/// Counts what callers take: in the memory that replicas share, or in this process's own.
 pub struct Limiter {
     clock: Clock,
-    shards: Vec<Mutex<HashMap<(&'static str, String), Window>>>,
+    shared: Option<Kv>,
+    own: Own,
 }
-
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    start: i64,
-    length: i64,
-    count: u64,
-    last: u64,
-}
-
-const SHARDS: usize = 16;
-const PER_SHARD: usize = 12_500;
 
 impl Limiter {
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, shards: (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect() }
+    pub(crate) fn new(clock: Clock, shared: Option<Kv>) -> Self {
+        Self { clock, shared, own: Own::default() }
     }
 
     /// Takes `cost` from the caller's window, if that much is left.
     ///
     /// # Errors
     /// `rate_limited`, with the time to wait; nothing is taken then.
-    pub fn take(&self, limit: Limit, caller: &str, cost: u64) -> Result<Standing> {
-        let now = self.clock.now();
-        self.with_window(limit, caller, now, |window| {
-            let used = window.used(now);
-            if used + cost > limit.max {
-                let wait = Duration::from_millis(u64::try_from(window.start + window.length - now.millis()).unwrap_or(0).max(1));
-                let message = format!(
-                    "More than {} in {} seconds ({}). Wait and try again, or ask an administrator to raise the limit.",
-                    limit.max,
-                    limit.window.as_secs(),
-                    limit.name
-                );
-                return Err(Error::new(Kind::RateLimited, "rate_limited", message).retry_after(wait));
-            }
-            window.count += cost;
-            Ok(window.standing(limit, now))
-        })
+    pub async fn take(&self, limit: Limit, caller: &str, cost: u64) -> Result<Standing> {
+        let asked = self.ask(limit, caller, cost, false).await;
+        if asked.allowed {
+            return Ok(self.standing_of(limit, asked));
+        }
+        let message = format!(
+            "More than {} in {} seconds ({}). Wait and try again, or ask an administrator to raise the limit.",
+            limit.max,
+            limit.window.as_secs(),
+            limit.name
+        );
+        Err(Error::new(Kind::RateLimited, "rate_limited", message).retry_after(asked.wait))
     }
 
     /// Adds what was used without asking whether it fits: tokens are known only afterwards.
-    pub fn add(&self, limit: Limit, caller: &str, cost: u64) {
-        let now = self.clock.now();
-        self.with_window(limit, caller, now, |window| window.count += cost);
+    pub async fn add(&self, limit: Limit, caller: &str, cost: u64) {
+        self.ask(limit, caller, cost, true).await;
     }
 
     /// What is left, taking nothing.
-    pub fn standing(&self, limit: Limit, caller: &str) -> Standing {
-        let now = self.clock.now();
-        self.with_window(limit, caller, now, |window| window.standing(limit, now))
+    pub async fn standing(&self, limit: Limit, caller: &str) -> Standing {
+        let asked = self.ask(limit, caller, 0, true).await;
+        self.standing_of(limit, asked)
     }
 
-    fn with_window<T>(
-        &self,
-        limit: Limit,
-        caller: &str,
-        now: Time,
-        work: impl FnOnce(&mut Window) -> T,
-    ) -> T {
-        let key = (limit.name, caller.to_owned());
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let shard = &self.shards[usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or(0)];
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if shard.len() >= PER_SHARD && !shard.contains_key(&key) {
-            shard.retain(|_, window| window.start + 2 * window.length > now.millis());
-            // Whoever asked once goes before whoever asks often: a crowd of new callers must not free a busy one.
-            if shard.len() >= PER_SHARD {
-                shard.retain(|_, window| window.count + window.last > 1);
-            }
-            if shard.len() >= PER_SHARD {
-                shard.clear();
+    async fn ask(&self, limit: Limit, caller: &str, cost: u64, anyway: bool) -> Asked {
+        if let Some(kv) = &self.shared {
+            let key = format!("limit:{}:{caller}", limit.name);
+            // Boxed, so that requests do not carry a client's future where there is no such memory.
+            let asked = Box::pin(async {
+                let quota = limit.quota();
+                if anyway {
+                    kv.take_anyway(&key, quota, cost).await
+                } else {
+                    kv.take(&key, quota, cost).await
+                }
+            });
+            // Why it does not answer is in the log and in health; the circuit breaker sees to it that few wait for that.
+            if let Ok(asked) = asked.await {
+                return asked;
             }
         }
-        let length = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX).max(1);
-        let start = now.millis().div_euclid(length) * length;
-        let window = shard.entry(key).or_insert(Window { start, length, count: 0, last: 0 });
-        if window.start != start {
-            window.last = if window.start + length == start { window.count } else { 0 };
-            window.count = 0;
-            window.start = start;
-        }
-        work(window)
-    }
-}
-
-impl Window {
-    /// What counts against the limit now: this window's count and the part of the last window that still lies inside.
-    fn used(&self, now: Time) -> u64 {
-        let left = u64::try_from(self.start + self.length - now.millis()).unwrap_or(0);
-        let length = u64::try_from(self.length).unwrap_or(1);
-        self.count
-            + u64::try_from(u128::from(self.last) * u128::from(left) / u128::from(length)).unwrap_or(u64::MAX)
+        self.own.ask(limit, caller, cost, anyway, self.clock.now())
     }
 
-    fn standing(&self, limit: Limit, now: Time) -> Standing {
-        Standing {
-            limit: limit.max,
-            remaining: limit.max.saturating_sub(self.used(now)),
-            reset: Time::from_millis(self.start + self.length),
-        }
+    /// Windows begin at whole multiples of their length: the answer's way here must not move the second of the end.
+    fn standing_of(&self, limit: Limit, asked: Asked) -> Standing {
+        let end = self.clock.now().plus(asked.reset).millis();
+        let end = if self.shared.is_some() { (end + 500).div_euclid(1000) * 1000 } else { end };
+        Standing { limit: limit.max, remaining: asked.remaining, reset: Time::from_millis(end) }
     }
 }
 
 impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Limiter")
+    }
+}
+
+/// Windows in this process's memory, in 16 parts with a lock each; at most 200 000 callers, then the oldest windows go.
+struct Own(Vec<Mutex<Shard>>);
+
+type Shard = HashMap<(&'static str, String), (Window, Quota)>;
+
+const SHARDS: usize = 16;
+const PER_SHARD: usize = 12_500;
+
+impl Default for Own {
+    fn default() -> Self {
+        Self((0..SHARDS).map(|_| Mutex::default()).collect())
+    }
+}
+
+impl Own {
+    fn ask(&self, limit: Limit, caller: &str, cost: u64, anyway: bool, now: Time) -> Asked {
+        let (key, quota, now) = ((limit.name, caller.to_owned()), limit.quota(), now.millis());
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let shard = &self.0[usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or(0)];
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        if shard.len() >= PER_SHARD && !shard.contains_key(&key) {
+            make_room(&mut shard, now);
+        }
+        let (window, kept) = shard.entry(key).or_insert((Window::empty(now), quota));
+        // A limit that was changed while it counted goes on with what was counted.
+        *kept = quota;
+        *window = window.turned(now, quota);
+        let allowed = window.take(quota, cost, anyway);
+        window.standing(quota, cost, allowed)
+    }
+}
+
+/// Whoever asked once goes before whoever asks often: a crowd of new callers must not free a busy one.
+fn make_room(shard: &mut Shard, now: i64) {
+    shard.retain(|_, (window, quota)| !window.is_over(now, *quota));
+    if shard.len() >= PER_SHARD {
+        shard.retain(|_, (window, _)| window.taken() > 1);
+    }
+    if shard.len() >= PER_SHARD {
+        shard.clear();
     }
 }
 
@@ -214,32 +224,33 @@ mod tests {
 
     fn limiter() -> (Limiter, Clock) {
         let clock = Clock::fixed(Time::from_millis(1_800_000_000_000));
-        (Limiter::new(clock.clone()), clock)
+        (Limiter::new(clock.clone(), None), clock)
     }
 
-    #[test]
-    fn exactly_the_limit_passes_and_the_refusal_says_how_long_to_wait() {
-        let (limiter, _) = limiter();
+    #[tokio::test]
+    async fn exactly_the_limit_passes_and_the_refusal_says_how_long_to_wait() {
+        let (limiter, clock) = limiter();
         for left in [2, 1, 0] {
-            assert_eq!(limiter.take(LIMIT, "ana", 1).unwrap().remaining, left);
+            assert_eq!(limiter.take(LIMIT, "ana", 1).await.unwrap().remaining, left);
         }
-        let refusal = limiter.take(LIMIT, "ana", 1).unwrap_err();
+        let refusal = limiter.take(LIMIT, "ana", 1).await.unwrap_err();
         assert_eq!(refusal.code(), "rate_limited");
-        assert!(refusal.retry_wait().unwrap() <= Duration::from_secs(60));
-        assert!(limiter.take(LIMIT, "ben", 1).is_ok(), "callers do not share");
+        assert!(limiter.take(LIMIT, "ben", 1).await.is_ok(), "callers do not share");
+        clock.advance(refusal.retry_wait().unwrap());
+        assert!(limiter.take(LIMIT, "ana", 1).await.is_ok(), "after the wait it fits");
     }
 
-    #[test]
-    fn the_last_window_counts_for_the_part_that_still_lies_inside() {
+    #[tokio::test]
+    async fn the_last_window_counts_for_the_part_that_still_lies_inside() {
         let (limiter, clock) = limiter();
         for _ in 0..3 {
-            limiter.take(LIMIT, "ana", 1).unwrap();
+            limiter.take(LIMIT, "ana", 1).await.unwrap();
         }
         clock.advance(Duration::from_secs(60));
-        assert!(limiter.take(LIMIT, "ana", 1).is_err(), "the whole last window still counts");
+        assert!(limiter.take(LIMIT, "ana", 1).await.is_err(), "the whole last window still counts");
         clock.advance(Duration::from_secs(30));
-        assert!(limiter.take(LIMIT, "ana", 1).is_ok(), "half of it does");
+        assert!(limiter.take(LIMIT, "ana", 1).await.is_ok(), "half of it does");
         clock.advance(Duration::from_secs(120));
-        assert_eq!(limiter.standing(LIMIT, "ana").remaining, 3);
+        assert_eq!(limiter.standing(LIMIT, "ana").await.remaining, 3);
     }
 }

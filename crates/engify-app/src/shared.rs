@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use engify_clients::kv::{Failure, Kv, KvOptions};
+use engify_clients::kv::{Failure, Kv};
 use engify_core::settings::{Redis, Settings};
-use engify_core::{Error, Ids, Result};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -34,17 +33,15 @@ pub(crate) enum State {
 }
 
 impl Shared {
-    /// What the settings say. Nobody is called yet.
-    ///
-    /// # Errors
-    /// When TLS or the address cannot be used at all.
-    pub(crate) fn new(settings: &Settings, ids: Ids) -> Result<Self> {
-        let options = KvOptions::named(settings.core.environment.as_str());
-        Ok(Self {
-            kv: Kv::new(&settings.redis, &options, ids).map_err(Error::internal)?,
-            disabled: matches!(settings.redis, Redis::Disabled),
-            looked: Mutex::default(),
-        })
+    /// Nobody is called yet.
+    pub(crate) fn new(settings: &Settings, kv: Option<Kv>) -> Self {
+        let disabled = matches!(settings.redis, Redis::Disabled);
+        Self { kv, disabled, looked: Mutex::default() }
+    }
+
+    /// The memory itself.
+    pub(crate) fn kv(&self) -> Option<&Kv> {
+        self.kv.as_ref()
     }
 
     /// Writes a little and answers with what came of it; within the deadline of one call, and at most once in two seconds.

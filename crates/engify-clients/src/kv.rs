@@ -10,13 +10,13 @@ mod failure;
 mod guard;
 mod info;
 mod memory;
+mod place;
 mod redis;
 mod reply;
 mod subscription;
 mod upstash;
 mod window;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +26,9 @@ use engify_core::{Clock, Ids, settings};
 pub use circuit::CircuitOptions;
 pub use failure::{Failure, FailureKind};
 pub use info::Info;
+pub use place::Place;
 pub use subscription::{Heard, Subscription};
-pub use window::{Quota, Standing};
+pub use window::{Quota, Standing, Window};
 
 use crate::http::ClientOptions;
 use command::Command;
@@ -235,6 +236,23 @@ impl Kv {
         Ok(self.ask(Command::Unlock { key, token }).await?.count(self.place())? == 1)
     }
 
+    /// Keeps `new` for `ttl` if the key still has the value `old`, or none where that is none; says whether it was so. Of
+    /// several at once, one succeeds. Values that are swapped are not empty.
+    ///
+    /// # Errors
+    /// As [`Kv::get`].
+    pub async fn swap(
+        &self,
+        key: &str,
+        old: Option<&Bytes>,
+        new: Bytes,
+        ttl: Duration,
+    ) -> Result<bool, Failure> {
+        let (key, old) = (self.prefixed(key), old.cloned().unwrap_or_default());
+        let swap = Command::Swap { key, old, new, ttl: millis(ttl) };
+        Ok(self.ask(swap).await?.count(self.place())? == 1)
+    }
+
     /// Adds to a counter and says what it is now. It lives `ttl` from its first count on.
     ///
     /// # Errors
@@ -349,45 +367,6 @@ impl Kv {
                 Ok(memory.run(commands))
             }
         }
-    }
-}
-
-/// A server and how it is reached, without user, password or token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// `redis`, `upstash` or `memory`.
-    pub kind: &'static str,
-    /// `host:port`, or the address of the REST.
-    pub address: String,
-    /// Whether the way there is encrypted.
-    pub tls: bool,
-}
-
-impl Place {
-    fn server(server: &settings::RedisServer) -> Self {
-        let settings::RedisServer { host, port, tls, .. } = server;
-        let bracketed =
-            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        Self { kind: "redis", address: bracketed, tls: *tls }
-    }
-
-    fn upstash(rest: &settings::UpstashRest) -> Self {
-        Self { kind: "upstash", address: rest.url.clone(), tls: rest.url.starts_with("https://") }
-    }
-
-    fn memory() -> Self {
-        Self { kind: "memory", address: "this process".to_owned(), tls: false }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let label = match self.kind {
-            "redis" => "Redis",
-            "upstash" => "Upstash",
-            _ => "Memory",
-        };
-        write!(f, "{label} at {}", self.address)
     }
 }
 

@@ -3,13 +3,14 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engify_app::{App, Ctx, Parts, messages, setup};
 use engify_clients::ai::{Caller, CallerOptions};
+use engify_clients::kv::{CircuitOptions, Kv, KvOptions};
 use engify_core::message::{Content, MessageKind, MessageState};
-use engify_core::settings::{self, Settings};
+use engify_core::settings::{self, Database, Settings};
 use engify_core::{Clock, Ids, Secret, Time};
 use engify_store::{Options, Store, Target};
 use tempfile::TempDir;
@@ -28,7 +29,7 @@ pub struct TestApp {
     pub setup_token: Secret<String>,
     store: Store,
     read: Mutex<HashSet<String>>,
-    folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 /// A message as its receiver finds it.
@@ -75,18 +76,36 @@ impl TestApp {
 
     /// The same with further settings.
     pub async fn with(extra: &[(&str, &str)]) -> Self {
+        Self::replicas(1, extra).await.pop().expect("one")
+    }
+
+    /// Replicas of one site: one database, one time, and the memory that the settings name.
+    pub async fn replicas(count: u64, extra: &[(&str, &str)]) -> Vec<Self> {
+        let folder = Arc::new(TempDir::new().expect("a folder for the test"));
+        let clock = Clock::fixed(NOON.parse::<Time>().expect("a time"));
+        let mut replicas = Vec::new();
+        for number in 0..count {
+            replicas.push(Self::replica(Arc::clone(&folder), clock.clone(), 7 + number, extra).await);
+        }
+        replicas
+    }
+
+    async fn replica(folder: Arc<TempDir>, clock: Clock, seed: u64, extra: &[(&str, &str)]) -> Self {
         let provider = ScriptedProvider::start().await;
-        let folder = TempDir::new().expect("a folder for the test");
         let base = provider.base_url();
         let settings = settings(folder.path(), &base, extra);
-        let clock = Clock::fixed(NOON.parse::<Time>().expect("a time"));
-        let ids = Ids::seeded(clock.clone(), 7);
-        let target = Target::Embedded { dir: folder.path().to_path_buf() };
+        let ids = Ids::seeded(clock.clone(), seed);
+        let shared = Kv::new(&settings.redis, &shared_options(), ids.clone()).expect("usable settings");
+        let target = match &settings.core.database {
+            Database::Embedded => Target::Embedded { dir: folder.path().to_path_buf() },
+            Database::Mongo(uri) => Target::Mongo { uri: uri.clone() },
+        };
         let store = Store::open(target, Options::new(clock.clone())).await.expect("a store");
         let options = CallerOptions { backoff: Duration::from_millis(1), ..CallerOptions::default() };
         let caller = Caller::new(options, ids.clone(), clock.clone()).expect("a caller");
         let secret = Secret::new("a secret of thirty-two characters".to_owned());
-        let parts = Parts { settings, store: store.clone(), caller, clock: clock.clone(), ids, secret };
+        let parts =
+            Parts { settings, store: store.clone(), caller, shared, clock: clock.clone(), ids, secret };
         let app = App::start(parts).expect("an application");
         let prepared = setup::prepare(&app).await.expect("a prepared installation");
         let setup_token = prepared.setup_token.expect("a new installation has no super admin");
@@ -133,6 +152,16 @@ impl TestApp {
     /// Where its data are.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+}
+
+/// Patient with a machine that compiles something else beside the test, quick to notice that a server is back.
+fn shared_options() -> KvOptions {
+    let rest = Duration::from_millis(20);
+    KvOptions {
+        deadline: Duration::from_secs(2),
+        circuit: CircuitOptions { rest, longest_rest: rest, ..CircuitOptions::default() },
+        ..KvOptions::default()
     }
 }
 

@@ -169,7 +169,8 @@ impl Guard {
         }
         let Some(limit) = self.policy.limit else { return Ok(by_key) };
         let who = ctx.user_id().map_or(ctx.origin.address.as_str(), |id| id.as_str());
-        self.web.app.limiter().take(limit, who, 1).map(|standing| Some(keys::tighter(by_key, standing)))
+        let standing = self.web.app.limiter().take(limit, who, 1).await?;
+        Ok(Some(keys::tighter(by_key, standing)))
     }
 
     fn admit_to_metrics(&self, ctx: &Ctx, headers: &HeaderMap) -> Result<()> {

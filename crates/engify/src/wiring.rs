@@ -5,6 +5,7 @@ use std::path::Path;
 
 use engify_app::{App, Parts};
 use engify_clients::ai::{Caller, CallerOptions};
+use engify_clients::kv::{Kv, KvOptions};
 use engify_core::settings::{Database, Settings};
 use engify_core::{Clock, Error, Ids, Result, Secret};
 use engify_store::{Options, Store, Target};
@@ -19,8 +20,10 @@ pub(crate) async fn app(settings: Settings) -> Result<App> {
     };
     let caller =
         Caller::new(CallerOptions::default(), ids.clone(), clock.clone()).map_err(Error::internal)?;
+    let options = KvOptions::named(settings.core.environment.as_str());
+    let shared = Kv::new(&settings.redis, &options, ids.clone()).map_err(Error::internal)?;
     let store = store(&settings, &clock).await?;
-    App::start(Parts { settings, store, caller, clock, ids, secret })
+    App::start(Parts { settings, store, caller, shared, clock, ids, secret })
 }
 
 /// The database of these settings alone.

@@ -36,7 +36,7 @@ pub async fn resend(ctx: &Ctx) -> Result<()> {
         let message = "This address is confirmed already; there is nothing to do.";
         return Err(Error::new(Kind::Conflict, "already_verified", message));
     }
-    ctx.app().limiter().take(presets::VERIFY, user.id.as_str(), 1)?;
+    ctx.app().limiter().take(presets::VERIFY, user.id.as_str(), 1).await?;
     ctx.app().store().write(welcome(ctx, Batch::new(), user)?).await.map(drop)
 }
 
@@ -48,7 +48,7 @@ pub async fn resend(ctx: &Ctx) -> Result<()> {
 pub async fn change_address(ctx: &Ctx, email: &str, password: Secret<String>) -> Result<()> {
     let user = &ctx.person()?.user;
     let app = ctx.app();
-    app.limiter().take(presets::VERIFY, user.id.as_str(), 1)?;
+    app.limiter().take(presets::VERIFY, user.id.as_str(), 1).await?;
     let mut faults = Faults::default();
     let email = faults.take("email", Email::parse(email));
     if email.as_ref() == Some(&user.email) {

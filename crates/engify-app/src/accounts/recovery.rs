@@ -27,14 +27,14 @@ const LINK_LIFE: Duration = Duration::from_secs(30 * 60);
 ///
 /// # Errors
 /// `invalid_request` for what is no address; `rate_limited`; `busy`.
-pub fn forgot_password(ctx: &Ctx, email: &str) -> Result<()> {
+pub async fn forgot_password(ctx: &Ctx, email: &str) -> Result<()> {
     let email = Email::parse(email).map_err(|issue| Error::field("email", issue))?;
     let account = hex::encode(Sha256::digest(email.as_str()));
     let limiter = ctx.app().limiter();
     // By account and address together, so that a stranger elsewhere cannot keep anybody from asking.
-    limiter.take(presets::FORGOT_ACCOUNT, &format!("{account}@{}", ctx.origin.address), 1)?;
+    limiter.take(presets::FORGOT_ACCOUNT, &format!("{account}@{}", ctx.origin.address), 1).await?;
     // Many strangers together cannot fill somebody's mailbox either; the links that were sent go on working.
-    if limiter.take(presets::FORGOT_MAILBOX, &account, 1).is_err() {
+    if limiter.take(presets::FORGOT_MAILBOX, &account, 1).await.is_err() {
         return Ok(());
     }
     let behind = ctx.clone();

@@ -14,30 +14,30 @@ const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
 /// Takes one request from the caller's tier; the operator at the command line has none. Dry runs cost no tokens.
-pub(super) fn take(ctx: &Ctx, dry: bool) -> Result<Option<Standing>> {
+pub(super) async fn take(ctx: &Ctx, dry: bool) -> Result<Option<Standing>> {
     let tier = tier(&ctx.app().settings().ai.tiers, ctx.role());
     let Some(who) = ctx.user_id().map(UserId::as_str) else { return Ok(None) };
     let limiter = ctx.app().limiter();
     if !dry {
-        left(ctx, tokens_a_day(tier.tokens_per_day), who, "Your tier's")?;
+        left(ctx, tokens_a_day(tier.tokens_per_day), who, "Your tier's").await?;
         if let Some((key, limit)) = key_limit(ctx) {
-            left(ctx, limit, key, "This API key's")?;
+            left(ctx, limit, key, "This API key's").await?;
         }
     }
-    limiter.take(Limit::new("ai-day", tier.per_day, DAY), who, 1)?;
-    limiter.take(Limit::new("ai-hour", tier.per_hour, HOUR), who, 1).map(Some)
+    limiter.take(Limit::new("ai-day", tier.per_day, DAY), who, 1).await?;
+    limiter.take(Limit::new("ai-hour", tier.per_hour, HOUR), who, 1).await.map(Some)
 }
 
 /// Counts what a run used.
-pub(super) fn spend(ctx: &Ctx, run: &Run) {
+pub(super) async fn spend(ctx: &Ctx, run: &Run) {
     let Some(user) = ctx.user_id() else { return };
     let dry = run.provider == Provider::DryRun.name();
     let tokens = if dry { 0 } else { run.usage.total_tokens };
     if !dry {
         let tier = tier(&ctx.app().settings().ai.tiers, ctx.role());
-        ctx.app().limiter().add(tokens_a_day(tier.tokens_per_day), user.as_str(), tokens);
+        ctx.app().limiter().add(tokens_a_day(tier.tokens_per_day), user.as_str(), tokens).await;
         if let Some((key, limit)) = key_limit(ctx) {
-            ctx.app().limiter().add(limit, key, tokens);
+            ctx.app().limiter().add(limit, key, tokens).await;
         }
     }
     if let Some(key) = &run.key_id {
@@ -47,8 +47,8 @@ pub(super) fn spend(ctx: &Ctx, run: &Run) {
 }
 
 /// Fails where a day's tokens are used up.
-fn left(ctx: &Ctx, limit: Limit, who: &str, whose: &str) -> Result<()> {
-    let standing = ctx.app().limiter().standing(limit, who);
+async fn left(ctx: &Ctx, limit: Limit, who: &str, whose: &str) -> Result<()> {
+    let standing = ctx.app().limiter().standing(limit, who).await;
     if standing.remaining > 0 {
         return Ok(());
     }

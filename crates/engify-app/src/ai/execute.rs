@@ -58,7 +58,7 @@ pub async fn execute(ctx: &Ctx, ask: Ask) -> Result<(Answer, Option<Standing>)> 
             let call = caller.complete(&choice.endpoint, &running.plan.request, DEADLINE, IDLE);
             match ctx.app().last_called().run_until_cancelled(call).await {
                 Some(Ok(completion)) => running.complete(completion).await,
-                Some(Err(failure)) => return Err(running.fail(failure)),
+                Some(Err(failure)) => return Err(running.fail(failure).await),
                 None => return Err(running.interrupt(String::new()).await),
             }
         }
@@ -100,7 +100,7 @@ pub async fn stream(ctx: &Ctx, ask: Ask) -> Result<(Frames, Option<Standing>)> {
             let events = providers.caller.stream(&endpoint, &running.plan.request, DEADLINE, IDLE).await;
             match events {
                 Ok(events) => drop(providers.running.spawn(running.follow(events, pieces))),
-                Err(failure) => return Err(running.fail(failure)),
+                Err(failure) => return Err(running.fail(failure).await),
             }
         }
     }
@@ -112,7 +112,7 @@ async fn begin(ctx: &Ctx, ask: Ask) -> Result<(Running, Option<Standing>)> {
     ctx.require_for(Permission::WorkbenchRun, Action::PromptExecuted, Audited::new("run", "new")).await?;
     let began = Instant::now();
     let plan = ask.plan(ctx).await?;
-    let standing = allowance::take(ctx, plan.target.provider() == Provider::DryRun)?;
+    let standing = allowance::take(ctx, plan.target.provider() == Provider::DryRun).await?;
     let place = ctx.app().recorder().place().await?;
     let run = started(ctx, &plan);
     if plan.run_id.is_some() {
@@ -213,7 +213,7 @@ impl Running {
         self.run.cost = Some(RunCost { prompt_nanos: NanoUsd(0), completion_nanos: NanoUsd(0) });
         let mut answer = self.answer(Finish::Stop);
         answer.cost = rehearsal.cost;
-        self.record();
+        self.record().await;
         answer
     }
 
@@ -242,7 +242,7 @@ impl Running {
         }
         self.ctx.app().vitals().provider_answered(self.plan.target.provider().name(), self.ctx.now());
         let answer = self.answer(finish);
-        self.record();
+        self.record().await;
         answer
     }
 
@@ -265,7 +265,7 @@ impl Running {
         self.settle(text, None).await;
         self.run.status = if kept == 0 { RunStatus::Failed } else { RunStatus::Partial };
         self.run.failure = Some(failure.to_owned());
-        self.record();
+        self.record().await;
         format!("What came before, {kept} characters, is kept in the history.")
     }
 
@@ -273,15 +273,15 @@ impl Running {
     async fn cancel(mut self, text: String) {
         self.settle(text, None).await;
         self.run.status = RunStatus::Cancelled;
-        self.record();
+        self.record().await;
     }
 
     /// Nothing came.
-    fn fail(mut self, failure: Failure) -> Error {
+    async fn fail(mut self, failure: Failure) -> Error {
         self.run.status = RunStatus::Failed;
         self.run.failure = Some(failure.kind.word().to_owned());
         note_failure(&self.ctx, &self.plan.target, &failure);
-        self.record();
+        self.record().await;
         named(&failure)
     }
 
@@ -339,14 +339,14 @@ impl Running {
     }
 
     /// Hands the record to the writer: run, audit, counters, figures.
-    fn record(self) {
+    async fn record(self) {
         let Self { ctx, mut run, place, began, .. } = self;
         run.latency_ms = millis(began.elapsed());
         let app: &App = ctx.app();
         let outcome = if run.status == RunStatus::Failed { Outcome::Failed } else { Outcome::Success };
         let details = json!({ "provider": run.provider, "model": run.model, "tokens": run.usage.total_tokens, "status": run.status });
         let audit = ctx.audit(Action::PromptExecuted, outcome, Audited::new("run", &run.id), details);
-        allowance::spend(&ctx, &run);
+        allowance::spend(&ctx, &run).await;
         if let Some(prompt) = &run.prompt_id {
             app.recorder().count(Record::Used(prompt.clone()));
         }

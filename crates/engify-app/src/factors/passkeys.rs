@@ -156,7 +156,7 @@ pub async fn prove_start(ctx: &Ctx) -> Result<Started> {
 pub async fn prove_finish(ctx: &Ctx, token: &str, answer: Value) -> Result<Verified> {
     let app = ctx.app();
     // Nobody guesses a signature: this count is for noise, and an account's own would let a stranger make its owner wait.
-    let attempt = app.tries().begin(&[(tries::ADDRESS, ctx.origin.address.as_str())])?;
+    let attempt = app.tries().begin(&[(tries::ADDRESS, ctx.origin.address.as_str())]).await?;
     let answer: PublicKeyCredential = read(answer)?;
     let asker = asker(ctx)?;
     let state = ceremony::take(ctx, token, asker.as_ref().map(|user| &user.id)).await?;
@@ -188,7 +188,7 @@ pub async fn prove_finish(ctx: &Ctx, token: &str, answer: Value) -> Result<Verif
     let opened = verify::open(ctx, user, Method::Passkey, Batch::new().patch::<Passkey>(patch)).await;
     match opened {
         Ok(verified) => {
-            attempt.right();
+            attempt.right().await;
             Ok(verified)
         }
         Err(fault) if is_race(&fault) => Err(ceremony::over()),

@@ -22,7 +22,7 @@ pub async fn enroll(ctx: &Ctx, number: &str) -> Result<()> {
     let user = &browser(ctx)?.person.user;
     ctx.require_fresh()?;
     let number = Phone::parse(number).map_err(|issue| Error::field("phone", issue))?;
-    ctx.app().limiter().take(presets::SMS, user.id.as_str(), 1)?;
+    ctx.app().limiter().take(presets::SMS, user.id.as_str(), 1).await?;
     let mut held = held(ctx.app(), &user.id).await?;
     held.phone_pending = Some(PhoneFactor { number: number.clone(), created_at: ctx.now() });
     ctx.app().store().write(used(ctx, held)?).await.map_err(raced)?;
@@ -36,7 +36,7 @@ pub async fn enroll(ctx: &Ctx, number: &str) -> Result<()> {
 pub async fn send(ctx: &Ctx) -> Result<()> {
     let user = verify::asker(ctx)?;
     let phone = held(ctx.app(), &user.id).await?.phone.ok_or_else(|| Error::not_found("phone"))?;
-    ctx.app().limiter().take(presets::SMS, user.id.as_str(), 1)?;
+    ctx.app().limiter().take(presets::SMS, user.id.as_str(), 1).await?;
     codes::send(ctx, &phone.number).await
 }
 
@@ -54,11 +54,11 @@ pub async fn confirm(ctx: &Ctx, code: &Secret<String>) -> Result<Codes> {
         let message = "There is no phone to confirm. Begin with POST /api/auth/mfa/sms/send and its number.";
         return Err(Error::new(Kind::Conflict, "not_enrolling", message));
     };
-    let attempt = app.tries().begin(&[(tries::FACTOR, person.user.id.as_str())])?;
+    let attempt = app.tries().begin(&[(tries::FACTOR, person.user.id.as_str())]).await?;
     if codes::check(ctx, &pending.number, code.reveal().trim()).await? != Checked::Right {
         return Err(Error::field("code", "is not the code of the last message, or is older than 10 minutes"));
     }
-    attempt.right();
+    attempt.right().await;
     held.phone = Some(PhoneFactor { created_at: ctx.now(), ..pending });
     let codes = recovery::make_first(app.ids(), &mut held);
     let kinds = kinds(&held, passkeys_of(app, &person.user.id).await?.len());

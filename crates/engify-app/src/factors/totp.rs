@@ -70,7 +70,7 @@ pub async fn confirm(ctx: &Ctx, code: &Secret<String>) -> Result<Codes> {
     let person = browser(ctx)?.person;
     ctx.require_fresh()?;
     let app = ctx.app();
-    let attempt = app.tries().begin(&[(tries::FACTOR, person.user.id.as_str())])?;
+    let attempt = app.tries().begin(&[(tries::FACTOR, person.user.id.as_str())]).await?;
     let mut held = held(app, &person.user.id).await?;
     let Some(pending) = held.totp_pending.take() else {
         let message = "There is no authenticator app to confirm. Begin with POST /api/auth/mfa/totp/enroll.";
@@ -81,7 +81,7 @@ pub async fn confirm(ctx: &Ctx, code: &Secret<String>) -> Result<Codes> {
             "is not the code that the app shows now; check the clock of the device, then take the next code";
         return Err(Error::field("code", issue));
     };
-    attempt.right();
+    attempt.right().await;
     held.totp = Some(TotpFactor { last_step: Some(step), created_at: ctx.now(), ..pending });
     let codes = recovery::make_first(app.ids(), &mut held);
     let kinds = kinds(&held, passkeys_of(app, &person.user.id).await?.len());

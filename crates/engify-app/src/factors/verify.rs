@@ -46,7 +46,7 @@ pub async fn verify(ctx: &Ctx, method: Method, code: Secret<String>) -> Result<V
         let there: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
         return Err(Error::field("method", format!("is not one of yours: {}", there.join(", "))));
     }
-    let attempt = app.tries().begin(&[(tries::FACTOR, user.id.as_str()), (tries::ADDRESS, address)])?;
+    let attempt = app.tries().begin(&[(tries::FACTOR, user.id.as_str()), (tries::ADDRESS, address)]).await?;
     let right = match method {
         Method::Totp => totp::spend(app, &mut held, &code)?,
         Method::RecoveryCode => recovery::spend(&mut held, code.reveal()),
@@ -66,7 +66,7 @@ pub async fn verify(ctx: &Ctx, method: Method, code: Secret<String>) -> Result<V
     let batch = if method == Method::Password { Batch::new() } else { used(ctx, held)? };
     match open(ctx, user.as_ref().clone(), method, batch).await {
         Ok(verified) => {
-            attempt.right();
+            attempt.right().await;
             Ok(verified)
         }
         // Another request used the code up in the moment between.

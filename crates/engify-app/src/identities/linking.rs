@@ -101,11 +101,12 @@ async fn check_password(ctx: &Ctx, user: &User, password: Secret<String>) -> Res
     let app = ctx.app();
     // As at sign-in: wrong tries count against account and address together.
     let bucket = format!("{}@{}", user.id, ctx.origin.address);
-    let attempt = app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, &ctx.origin.address)])?;
+    let attempt =
+        app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, &ctx.origin.address)]).await?;
     if !accounts::knows_password(app, password, Some(user)).await? {
         return Err(Error::field("password", "is not the password of that account"));
     }
-    attempt.right();
+    attempt.right().await;
     Ok(())
 }
 

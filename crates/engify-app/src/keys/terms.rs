@@ -66,7 +66,7 @@ pub async fn admit(ctx: &Ctx) -> Result<Option<Standing>> {
         [("key-hour", key.limits.per_hour, 3600), ("key-minute", key.limits.per_minute, 60)]
     {
         let Some(max) = max else { continue };
-        let standing = limiter.take(Limit::new(name, max, seconds), key.id.as_str(), 1)?;
+        let standing = limiter.take(Limit::new(name, max, seconds), key.id.as_str(), 1).await?;
         least = Some(tighter(least, standing));
     }
     ctx.app().tallies().request(&identity.user.id, &key.id, ctx.now());

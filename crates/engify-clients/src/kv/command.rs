@@ -20,6 +20,8 @@ pub(super) enum Command {
     Lock { key: String, token: String, ttl: u64 },
     /// Frees the key if it still holds the token.
     Unlock { key: String, token: String },
+    /// Keeps `new` for `ttl` milliseconds if `old` is still there; an empty `old` is nothing.
+    Swap { key: String, old: Bytes, new: Bytes, ttl: u64 },
     /// Forgets keys; how many there were.
     Delete { keys: Vec<String> },
     /// Adds to a counter that lives `ttl` milliseconds from its first count on.
@@ -60,12 +62,20 @@ impl Lua {
 
 static WINDOW: LazyLock<Lua> = LazyLock::new(|| Lua::new(include_str!("scripts/window.lua")));
 static INCREMENT: LazyLock<Lua> = LazyLock::new(|| Lua::new(include_str!("scripts/increment.lua")));
+static SWAP: LazyLock<Lua> = LazyLock::new(|| Lua::new(include_str!("scripts/swap.lua")));
 static RELEASE: LazyLock<Lua> = LazyLock::new(|| Lua::new(include_str!("scripts/release.lua")));
 
 impl Command {
     /// Whether it puts something into memory: what a full or read-only server refuses. Deletions are always tried.
     pub(super) fn fills(&self) -> bool {
-        matches!(self, Self::Set { .. } | Self::Lock { .. } | Self::Increment { .. } | Self::Take { .. })
+        matches!(
+            self,
+            Self::Set { .. }
+                | Self::Lock { .. }
+                | Self::Swap { .. }
+                | Self::Increment { .. }
+                | Self::Take { .. }
+        )
     }
 
     /// Whether asking twice does no harm, so that a connection that broke on the way may be replaced and asked again.
@@ -78,7 +88,11 @@ impl Command {
             | Self::Scan { .. }
             | Self::Ping
             | Self::Info => true,
-            Self::Lock { .. } | Self::Unlock { .. } | Self::Increment { .. } | Self::Take { .. } => false,
+            Self::Lock { .. }
+            | Self::Unlock { .. }
+            | Self::Swap { .. }
+            | Self::Increment { .. }
+            | Self::Take { .. } => false,
         }
     }
 
@@ -86,6 +100,7 @@ impl Command {
     pub(super) fn sizes(&self) -> (usize, usize) {
         match self {
             Self::Set { key, value, .. } => (key.len(), value.len()),
+            Self::Swap { key, new, .. } => (key.len(), new.len()),
             Self::Get { key }
             | Self::Lock { key, .. }
             | Self::Unlock { key, .. }
@@ -103,6 +118,7 @@ impl Command {
             Self::Take { .. } => Some(&WINDOW),
             Self::Increment { .. } => Some(&INCREMENT),
             Self::Unlock { .. } => Some(&RELEASE),
+            Self::Swap { .. } => Some(&SWAP),
             _ => None,
         }
     }
@@ -119,6 +135,11 @@ impl Command {
             }
             Self::Lock { key, token, ttl } => {
                 say(&mut words, ["SET", key, token, "NX", "PX", &ttl.to_string()]);
+            }
+            Self::Swap { key, old, new, ttl } => {
+                call(&mut words, &SWAP, key, []);
+                words.extend([Word::Value(old.clone()), Word::Value(new.clone())]);
+                say(&mut words, [&ttl.to_string()]);
             }
             Self::Delete { keys } => {
                 say(&mut words, ["DEL"]);

@@ -104,6 +104,16 @@ impl Memory {
                 let ours = matches!(shelf.live(key, now), Some(Entry { held: Held::Value(value), .. }) if value == token);
                 Reply::Count(i64::from(ours && shelf.remove(key)))
             }
+            Command::Swap { key, old, new, ttl } => {
+                let kept = match shelf.live(key, now) {
+                    Some(Entry { held: Held::Value(value), .. }) => value.clone(),
+                    _ => Bytes::new(),
+                };
+                if kept == *old {
+                    shelf.put(key, Held::Value(new.clone()), end(now, *ttl));
+                }
+                Reply::Count((kept == *old).into())
+            }
             Command::Delete { keys } => {
                 let there = keys.iter().filter(|key| shelf.live(key, now).is_some() && shelf.remove(key));
                 Reply::Count(i64::try_from(there.count()).unwrap_or(i64::MAX))
@@ -123,7 +133,7 @@ impl Memory {
                     Some(Entry { held: Held::Window(window), .. }) => *window,
                     _ => Window::empty(now),
                 };
-                let mut window = window.turned(now, length);
+                let mut window = window.turned(now, *quota);
                 let fits = window.take(*quota, *cost, *anyway);
                 if fits || *anyway {
                     shelf.put(key, Held::Window(window), window.at.saturating_add(2 * length));

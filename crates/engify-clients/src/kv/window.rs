@@ -40,9 +40,9 @@ pub struct Standing {
     pub wait: Duration,
 }
 
-/// A caller's window as it is kept.
+/// A caller's window as it is kept; for those who keep windows of their own beside the shared ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Window {
+pub struct Window {
     /// What was taken in this window.
     pub(super) count: u64,
     /// What was taken in the one before.
@@ -53,13 +53,14 @@ pub(super) struct Window {
 
 impl Window {
     /// A window in which nothing was taken.
-    pub(super) fn empty(now: i64) -> Self {
+    pub fn empty(now: i64) -> Self {
         Self { count: 0, last: 0, at: now }
     }
 
     /// The same window as it stands at `now`. A clock that was set back does not turn it back.
-    pub(super) fn turned(self, now: i64, length: i64) -> Self {
-        let at = now.max(self.at);
+    #[must_use]
+    pub fn turned(self, now: i64, quota: Quota) -> Self {
+        let (at, length) = (now.max(self.at), quota.length());
         match at.div_euclid(length) - self.at.div_euclid(length) {
             0 => Self { at, ..self },
             1 => Self { count: 0, last: self.count, at },
@@ -68,7 +69,7 @@ impl Window {
     }
 
     /// Takes `cost` if it fits, or in any case if it must be taken; says whether it fitted.
-    pub(super) fn take(&mut self, quota: Quota, cost: u64, anyway: bool) -> bool {
+    pub fn take(&mut self, quota: Quota, cost: u64, anyway: bool) -> bool {
         let fits = self.used(quota.length()).saturating_add(cost) <= quota.most();
         if fits || anyway {
             self.count = self.count.saturating_add(cost);
@@ -77,7 +78,7 @@ impl Window {
     }
 
     /// How the caller stands, after asking for `cost` with this outcome.
-    pub(super) fn standing(self, quota: Quota, cost: u64, allowed: bool) -> Standing {
+    pub fn standing(self, quota: Quota, cost: u64, allowed: bool) -> Standing {
         let length = quota.length();
         Standing {
             allowed,
@@ -85,6 +86,17 @@ impl Window {
             reset: millis(self.left(length)),
             wait: if allowed { Duration::ZERO } else { millis(self.wait(length, quota.most(), cost)) },
         }
+    }
+
+    /// Whether nothing of it counts any more at `now`.
+    pub fn is_over(self, now: i64, quota: Quota) -> bool {
+        let Self { count, last, .. } = self.turned(now, quota);
+        count == 0 && last == 0
+    }
+
+    /// What was taken in this window and the one before.
+    pub fn taken(self) -> u64 {
+        self.count.saturating_add(self.last)
     }
 
     /// Milliseconds until this window ends.
@@ -154,7 +166,7 @@ mod tests {
     fn the_last_window_counts_for_the_share_that_still_lies_inside() {
         let mut window = Window::empty(0);
         window.take(quota(4), 4, false);
-        let at = |now: i64| window.turned(now, MINUTE).standing(quota(4), 1, true).remaining;
+        let at = |now: i64| window.turned(now, quota(4)).standing(quota(4), 1, true).remaining;
         assert_eq!([at(MINUTE), at(MINUTE + 15_001), at(MINUTE + 30_001), at(2 * MINUTE)], [0, 2, 3, 4]);
     }
 
@@ -162,7 +174,7 @@ mod tests {
     fn a_clock_that_is_set_back_gives_nothing_back() {
         let mut window = Window::empty(10 * MINUTE);
         window.take(quota(4), 4, false);
-        assert!(!window.turned(8 * MINUTE, MINUTE).take(quota(4), 1, false));
+        assert!(!window.turned(8 * MINUTE, quota(4)).take(quota(4), 1, false));
     }
 
     #[test]
@@ -180,7 +192,7 @@ mod tests {
                              cost in 1_u64..50, at in 0_i64..2 * MINUTE) {
             let (quota, window) = (quota(max), Window { count, last, at });
             prop_assume!(cost <= max);
-            let fits = |now: i64| window.turned(now, MINUTE).take(quota, cost, false);
+            let fits = |now: i64| window.turned(now, quota).take(quota, cost, false);
             let wait = window.standing(quota, cost, fits(at)).wait;
             let then = at + i64::try_from(wait.as_millis()).unwrap();
             prop_assert!(fits(then), "not after {wait:?}");

@@ -18,6 +18,7 @@ pub(crate) async fn all(kv: &Kv) {
     what_is_deleted_is_gone(kv).await;
     one_at_a_time_holds_a_lock(kv).await;
     a_lock_that_ended_is_not_freed_for_its_next_holder(kv).await;
+    of_a_crowd_that_swaps_one_succeeds(kv).await;
     a_counter_lives_from_its_first_count(kv).await;
     exactly_the_limit_passes_a_crowd(kv).await;
     what_was_used_counts_even_above_the_limit(kv).await;
@@ -47,6 +48,19 @@ async fn what_is_deleted_is_gone(kv: &Kv) {
     kv.set("one", "1".into(), LONG).await.unwrap();
     kv.delete_and_publish(&["one"], "news", "one").await.unwrap();
     assert_eq!(kv.get("one").await.unwrap(), None);
+}
+
+async fn of_a_crowd_that_swaps_one_succeeds(kv: &Kv) {
+    let (first, second) = (Bytes::from_static(b"\x00\xff"), Bytes::from_static(b"2"));
+    for (old, new) in [(None, &first), (Some(&first), &second)] {
+        let crowd = (0..16).map(|_| kv.swap("swapped", old, new.clone(), LONG));
+        let swapped = futures_util::future::join_all(crowd).await;
+        assert_eq!(swapped.into_iter().filter(|done| *done.as_ref().unwrap()).count(), 1);
+        assert_eq!(kv.get("swapped").await.unwrap().as_ref(), Some(new));
+    }
+    assert!(!kv.swap("swapped", None, first.clone(), LONG).await.unwrap(), "there is something");
+    assert!(kv.swap("swapped", Some(&second), first, SHORT).await.unwrap());
+    until("the value to end", async || kv.get("swapped").await.unwrap().is_none()).await;
 }
 
 async fn one_at_a_time_holds_a_lock(kv: &Kv) {

@@ -93,7 +93,7 @@ struct ChangeBody {
 }
 
 async fn forgot(caller: Caller, Json(body): Json<ForgotBody>) -> Reply {
-    accounts::forgot_password(&caller.0, &body.email)?;
+    accounts::forgot_password(&caller.0, &body.email).await?;
     let message = "If there is an account with this address, a link to choose a new password is on its way.";
     Ok(Done::reply(StatusCode::OK, Asked { message }))
 }

@@ -50,7 +50,7 @@ struct Address {
 }
 
 async fn send_link(visit: Visit, Form(form): Form<Address>) -> Reply {
-    let Err(error) = accounts::forgot_password(&visit.ctx, &form.email) else {
+    let Err(error) = accounts::forgot_password(&visit.ctx, &form.email).await else {
         return Ok(Said::ResetAsked.at("/forgot-password"));
     };
     let wrong = Wrong::of(error)?;
