@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engify_core::settings::{S3, ServerSideEncryption};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3EncryptionConfigKey};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum};
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::{BackoffConfig, RetryConfig};
 
@@ -37,10 +37,12 @@ pub(super) fn open(bucket: &str, s3: &S3, options: &ObjectsOptions) -> Result<Am
     builder = match &s3.encryption {
         None => builder,
         Some(ServerSideEncryption::KeyService(id)) => builder.with_sse_kms_encryption(id),
-        Some(ServerSideEncryption::Own) => builder.with_config(
-            AmazonS3ConfigKey::Encryption(S3EncryptionConfigKey::ServerSideEncryption),
-            "AES256",
-        ),
+        Some(ServerSideEncryption::Own) => {
+            let key: AmazonS3ConfigKey = "aws_server_side_encryption"
+                .parse()
+                .map_err(|error: object_store::Error| error.to_string())?;
+            builder.with_config(key, "AES256")
+        }
     };
     builder.build().map_err(|error| error.to_string())
 }
