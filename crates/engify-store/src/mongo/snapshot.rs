@@ -140,11 +140,13 @@ impl Seen {
 }
 
 async fn seen(database: &Database, session: &mut ClientSession) -> Result<Seen, Fault> {
-    let counter = database.collection::<Document>("meta").find_one(doc! { "_id": "journal" });
+    let (meta, journal) =
+        (database.collection::<Document>("meta"), database.collection::<Document>("journal"));
+    let counter = meta.find_one(doc! { "_id": "journal" });
     let counter = counter.session(&mut *session).max_time(DEADLINE).await?.unwrap_or_default();
     let top = whole(counter.get("position"));
     let ids: Vec<i64> = (top.saturating_sub(WINDOW) + 1..=top).map(signed).collect();
-    let entries = database.collection::<Document>("journal").find(doc! { "_id": { "$in": ids } });
+    let entries = journal.find(doc! { "_id": { "$in": ids } });
     let mut cursor = entries.projection(doc! { "at": 1 }).max_time(DEADLINE).session(&mut *session).await?;
     let entries: Vec<Document> = cursor.stream(session).try_collect().await?;
     let stamps = entries.iter().map(|entry| (whole(entry.get("_id")), time(entry.get("at")))).collect();
