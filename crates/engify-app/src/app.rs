@@ -17,6 +17,7 @@ use crate::behind::Behind;
 use crate::cache::Caches;
 use crate::ending::Ending;
 use crate::health::Vitals;
+use crate::jobs::{Jobs, Registry};
 use crate::keys::Tallies;
 use crate::limits::Limiter;
 use crate::messages::Courier;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub ids: Ids,
     /// `NEXTAUTH_SECRET`, or the one made for this data dir; at least 32 characters.
     pub secret: Secret<String>,
+    /// The kinds of jobs that can be done.
+    pub jobs: Registry,
 }
 
 /// The application.
@@ -66,6 +69,7 @@ struct Inner {
     recorder: Recorder,
     behind: Behind,
     courier: Courier,
+    jobs: Jobs,
     tallies: Arc<Tallies>,
     chain_keys: ChainKeys,
     sealer: Sealer,
@@ -85,7 +89,7 @@ impl App {
     /// # Errors
     /// When the shipped content or a provider's settings cannot be read.
     pub fn start(parts: Parts) -> Result<Self> {
-        let Parts { settings, store, caller, shared, clock, ids, secret } = parts;
+        let Parts { settings, store, caller, shared, clock, ids, secret, jobs } = parts;
         let providers = Providers::new(&settings, caller)?;
         let tallies = Arc::new(Tallies::default());
         let chain_keys = ChainKeys::new(&settings, &secret)?;
@@ -99,6 +103,7 @@ impl App {
             behind: Behind::start(),
             recorder: Recorder::start(store.clone(), clock.clone(), Arc::clone(&tallies)),
             courier: Courier::new(&settings, ids.clone(), clock.clone())?,
+            jobs: Jobs::new(jobs),
             tallies,
             sealer: Sealer::start(store.clone(), chain_keys.current().clone(), clock.clone()),
             chain_keys,
@@ -121,6 +126,7 @@ impl App {
 
     /// Waits until everything that was promised to be recorded is, then closes the store.
     pub async fn stop(&self) {
+        self.0.jobs.stop().await;
         self.0.providers.drain().await;
         self.0.behind.stop().await;
         self.0.courier.stop().await;
@@ -206,6 +212,11 @@ impl App {
     /// Carries messages.
     pub(crate) fn courier(&self) -> &Courier {
         &self.0.courier
+    }
+
+    /// Work outside of requests.
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// What keys are used for, not yet written.

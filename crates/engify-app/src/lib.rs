@@ -20,6 +20,7 @@ pub mod factors;
 pub mod health;
 pub mod history;
 pub mod identities;
+pub mod jobs;
 pub mod keys;
 pub mod limits;
 pub mod messages;

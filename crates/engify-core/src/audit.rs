@@ -127,6 +127,14 @@ words! {
         MessageRead = "message_read",
         /// An administrator had a message sent again.
         MessageRetried = "message_retried",
+        /// A job was asked for.
+        JobQueued = "job_queued",
+        /// A dead letter was done again.
+        JobRetried = "job_retried",
+        /// A job was removed before it was done.
+        JobDiscarded = "job_discarded",
+        /// A schedule was changed.
+        ScheduleChanged = "schedule_changed",
     }
 }
 

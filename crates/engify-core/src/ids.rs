@@ -74,6 +74,8 @@ id! {
     BackupId,
     /// A drill of getting the data back.
     DrillId,
+    /// A piece of work that is done outside of requests. Those that a schedule made are named `<kind>:<minute>`.
+    JobId,
 }
 
 /// Where ids and random bytes come from: the operating system, or a seed for repeatable tests.

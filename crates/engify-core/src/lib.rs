@@ -12,6 +12,7 @@ pub mod error;
 pub mod factor;
 pub mod identity;
 pub mod ids;
+pub mod job;
 pub mod link;
 pub mod message;
 pub mod organization;

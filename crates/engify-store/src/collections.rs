@@ -6,6 +6,7 @@ use engify_core::audit::{AuditBlock, AuditEntry};
 use engify_core::backup::{Backup, Drill};
 use engify_core::factor::{Ceremony, Factors, HalfSession, Passkey};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
+use engify_core::job::{Job, Schedule};
 use engify_core::link::Link;
 use engify_core::message::Message;
 use engify_core::organization::{Invitation, OpenDomain, Organization};
@@ -171,5 +172,17 @@ collections! {
     Drill in "drills" by |drill| drill.id.as_str() => [
         plain(&[("startedAt", Desc)]),
         plain(&[("kind", Asc), ("startedAt", Desc)]),
+    ];
+    Job in "jobs" by |job| job.id.as_str() => [
+        plain(&[("lane", Asc), ("dueAt", Asc)]),
+        unique(&[("singleton", Asc)]),
+        unique(&[("slot", Asc)]),
+        plain(&[("state", Asc), ("createdAt", Desc)]),
+        plain(&[("kind", Asc), ("createdAt", Desc)]),
+        plain(&[("createdAt", Desc)]),
+        plain(&[("expiresAt", Asc)]),
+    ];
+    Schedule in "schedules" by |schedule| &schedule.id => [
+        plain(&[("nextAt", Asc)]),
     ];
 }

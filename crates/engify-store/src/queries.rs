@@ -8,6 +8,7 @@ use engify_core::backup::{Backup, BackupState, Drill, DrillKind};
 use engify_core::factor::{Ceremony, HalfSession, Passkey};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::ids::{ApiKeyId, OrganizationId, PromptId, UserId};
+use engify_core::job::{Job, JobState, Priority, Schedule};
 use engify_core::link::Link;
 use engify_core::message::{Message, MessageState};
 use engify_core::organization::{Domain, Invitation, OpenDomain, Organization};
@@ -450,4 +451,45 @@ pub fn drills(kind: Option<DrillKind>) -> Query<Drill> {
         None => query,
     };
     query.sorted("startedAt", Descending)
+}
+
+const WORKERS: Scope = Scope::Everything("jobs are the installation's");
+
+/// The open jobs of a priority, those that are due first.
+pub fn jobs_in_lane(lane: Priority) -> Query<Job> {
+    Query::new("jobs_in_lane", WORKERS).equal("lane", lane.as_str()).sorted("dueAt", Ascending)
+}
+
+/// The open job with this key.
+pub fn job_by_key(key: &str) -> Query<Job> {
+    Query::new("job_by_key", WORKERS).equal("singleton", key).limit(1)
+}
+
+/// Jobs, newest first, for administrators.
+pub fn jobs(narrowed: &JobFilter) -> Query<Job> {
+    Query::new("jobs", Scope::Everything("system:read is an administrator's permission"))
+        .equal_if("state", narrowed.state.map(JobState::as_str))
+        .equal_if("kind", narrowed.kind.as_deref())
+        .sorted("createdAt", Descending)
+}
+
+/// Narrowing of the list of jobs.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    /// That are there.
+    pub state: Option<JobState>,
+    /// Of this kind.
+    pub kind: Option<String>,
+}
+
+/// Jobs whose record is over, for clean-up.
+pub fn jobs_expired(now: Time) -> Query<Job> {
+    Query::new("jobs_expired", WORKERS).below("expiresAt", now.to_string()).sorted("expiresAt", Ascending)
+}
+
+/// The schedules that are switched on, the next first.
+pub fn schedules_waiting() -> Query<Schedule> {
+    Query::new("schedules_waiting", WORKERS)
+        .at_least("nextAt", Time::from_millis(0).to_string())
+        .sorted("nextAt", Ascending)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use engify_app::jobs::Registry;
 use engify_app::{App, Ctx, Parts, messages, setup};
 use engify_clients::ai::{Caller, CallerOptions};
 use engify_clients::kv::{CircuitOptions, Kv, KvOptions};
@@ -104,8 +105,9 @@ impl TestApp {
         let options = CallerOptions { backoff: Duration::from_millis(1), ..CallerOptions::default() };
         let caller = Caller::new(options, ids.clone(), clock.clone()).expect("a caller");
         let secret = Secret::new("a secret of thirty-two characters".to_owned());
+        let jobs = Registry::shipped().expect("kinds of jobs");
         let parts =
-            Parts { settings, store: store.clone(), caller, shared, clock: clock.clone(), ids, secret };
+            Parts { settings, store: store.clone(), caller, shared, clock: clock.clone(), ids, secret, jobs };
         let app = App::start(parts).expect("an application");
         let prepared = setup::prepare(&app).await.expect("a prepared installation");
         let setup_token = prepared.setup_token.expect("a new installation has no super admin");

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engify_app::{App, setup};
+use engify_app::{App, jobs, setup};
 use engify_core::settings::Settings;
 use engify_core::{Error, Result};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -15,7 +15,6 @@ use crate::logging::{self, Audience};
 use crate::stop::{Ended, Verdict, bad_settings};
 use crate::{cli, printer, wiring};
 
-mod chores;
 mod connections;
 mod ending;
 mod signals;
@@ -62,7 +61,7 @@ async fn answer(
     announce(app.settings(), address, &prepared)?;
     let ready = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(server.address = %address, server.ready_ms = ready, "server.started");
-    chores::start(app, ending.told());
+    jobs::start(app, ending.told());
     ending.conduct(app);
     let limits = connections::Limits::new(app.settings().core.trusted_proxies > 0);
     let left = connections::serve(listener, service, limits, ending, DRAIN).await;

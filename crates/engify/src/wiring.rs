@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use engify_app::jobs::Registry;
 use engify_app::{App, Parts};
 use engify_clients::ai::{Caller, CallerOptions};
 use engify_clients::kv::{Kv, KvOptions};
@@ -23,7 +24,9 @@ pub(crate) async fn app(settings: Settings) -> Result<App> {
     let options = KvOptions::named(settings.core.environment.as_str());
     let shared = Kv::new(&settings.redis, &options, ids.clone()).map_err(Error::internal)?;
     let store = store(&settings, &clock).await?;
-    App::start(Parts { settings, store, caller, shared, clock, ids, secret })
+    // Kinds of jobs that are made of operators' work are added here: `Registry::with`.
+    let jobs = Registry::shipped()?;
+    App::start(Parts { settings, store, caller, shared, clock, ids, secret, jobs })
 }
 
 /// The database of these settings alone.

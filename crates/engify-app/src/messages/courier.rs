@@ -9,11 +9,10 @@ use std::time::Duration;
 use engify_clients::delivery::{Failure, Handed};
 use engify_clients::mail::{Mail, Mailer};
 use engify_clients::sms::Texter;
-use engify_core::link::Link;
 use engify_core::message::{Message, MessageFailure, MessageState};
 use engify_core::settings::Settings;
 use engify_core::words::Email;
-use engify_core::{Clock, Error, Ids, Kind, Result, Secret, Time};
+use engify_core::{Clock, Error, Ids, Result, Secret, Time};
 use engify_store::journal::Change;
 use engify_store::{Batch, Entity, Patch, queries};
 use futures_util::{StreamExt, stream};
@@ -43,7 +42,7 @@ const WAITS: [Duration; 8] = [
     Duration::from_secs(6 * 3600),
     Duration::from_secs(12 * 3600),
 ];
-/// The longest rest: old records are swept out as often.
+/// The longest rest.
 const REST: Duration = Duration::from_secs(3600);
 /// How long to rest when the database did not answer.
 const AWAY: Duration = Duration::from_secs(5);
@@ -101,10 +100,9 @@ pub(crate) fn start(app: &App) {
     });
 }
 
-/// One round and the sweeping behind it; says how long there is nothing to do.
+/// One round; says how long there is nothing to do.
 async fn carry(app: &App) -> Result<Duration> {
     round(app).await?;
-    sweep(app).await?;
     let now = app.clock().now();
     let next = app.store().first(&queries::messages_waiting()).await?.and_then(|message| message.next_try_at);
     Ok(next.map_or(REST, |at| at.since(now)).clamp(Duration::from_millis(50), REST))
@@ -246,19 +244,4 @@ fn note(app: &App, message: &Message, outcome: Result<Handed, Stuck>) -> Result<
         }
     }
     patch.set("state", state)
-}
-
-/// Removes records whose time is over.
-async fn sweep(app: &App) -> Result<()> {
-    let now = app.clock().now();
-    let messages = app.store().find(&queries::messages_expired(now).limit(500)).await?.items;
-    let links = app.store().find(&queries::links_expired(now).limit(500)).await?.items;
-    let batch = messages
-        .iter()
-        .fold(Batch::new(), |batch, message| batch.delete::<Message>(everybody(), &message.id));
-    let batch = links.iter().fold(batch, |batch, link| batch.delete::<Link>(everybody(), &link.id));
-    match app.store().write(batch).await {
-        Err(fault) if fault.kind() == Kind::Conflict => Ok(()),
-        written => written.map(drop),
-    }
 }

@@ -5,6 +5,7 @@
 use engify_core::audit::{Action, Outcome};
 use engify_core::backup::{BackupState, DrillKind};
 use engify_core::ids::{ApiKeyId, OrganizationId, PromptId, UserId};
+use engify_core::job::{JobState, Priority};
 use engify_core::message::MessageState;
 use engify_core::organization::Domain;
 use engify_core::permission::Role;
@@ -14,7 +15,7 @@ use engify_core::words::{Email, Slug};
 use engify_core::{Ids, Time};
 use serde_json::Value;
 
-use super::{AuditFilter, RunFilter};
+use super::{AuditFilter, JobFilter, RunFilter};
 use crate::adapter::Find;
 use crate::collection::Entity;
 use crate::query::{Cursor, Query};
@@ -121,6 +122,15 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("in a state", super::backups(Some(BackupState::Verified)));
     all.add("all", super::drills(None));
     all.add("of a kind", super::drills(Some(DrillKind::Restore)));
+    all.add("", super::jobs_in_lane(Priority::High));
+    all.add("", super::job_by_key("schedule:cleanup"));
+    let kind = Some("cleanup".to_owned());
+    all.add("all", super::jobs(&JobFilter::default()));
+    all.add("in a state", super::jobs(&JobFilter { state: Some(JobState::Dead), kind: None }));
+    all.add("of a kind", super::jobs(&JobFilter { state: None, kind: kind.clone() }));
+    all.add("of a kind in a state", super::jobs(&JobFilter { state: Some(JobState::Dead), kind }));
+    all.add("", super::jobs_expired(now));
+    all.add("", super::schedules_waiting());
     Ok(all.0)
 }
 
