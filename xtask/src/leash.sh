@@ -4,13 +4,14 @@
 #   leash GRACE PROGRAM [ARGUMENT…]      with standard input a pipe that the starter holds open
 #
 # When that pipe closes (the starter is done, or dead), the program is asked to stop, and after GRACE tenths of a
-# second its whole process group is killed. LEASH_SCRATCH names a folder to remove then. Start it as the leader of a
-# process group of its own. Its exit status is the program's.
+# second its whole process group is killed. LEASH_SCRATCH names a folder to remove then; LEASH_PID a file that gets the
+# program's id at its start. Start it as the leader of a process group of its own. Its exit status is the program's.
 grace=$1
 shift
 exec 3<&0
 "$@" </dev/null 3<&- &
 program=$!
+[ -n "${LEASH_PID:-}" ] && echo "$program" >"$LEASH_PID"
 (
     exec >/dev/null 2>&1
     cat <&3

@@ -4,8 +4,10 @@
 
 mod bench;
 mod ci;
+mod cluster;
 mod dev;
 mod e2e;
+mod faults;
 mod parts;
 mod process;
 mod scan;
@@ -49,6 +51,10 @@ enum Chore {
     Lighthouse(e2e::LighthouseOptions),
     /// A scanner for known weaknesses over a running server, as a stranger and signed in.
     Scan,
+    /// Three replicas behind a load balancer, with a MongoDB-wire server and a Redis, until Ctrl-C.
+    Cluster(cluster::Options),
+    /// What breaks is broken under load, and the outcome written into docs/reliability.md.
+    Faults(faults::Options),
     /// The speed of the release build beside bare peers.
     Bench(bench::Options),
 }
@@ -92,6 +98,8 @@ fn run(chore: Chore) -> anyhow::Result<Outcome> {
         Chore::BadInput(options) => e2e::bad_input(&workspace, &options),
         Chore::Lighthouse(options) => e2e::lighthouse(&workspace, &options),
         Chore::Scan => scan::run(&workspace),
+        Chore::Cluster(options) => cluster::run(&workspace, &options),
+        Chore::Faults(options) => faults::run(&workspace, &options),
         Chore::Bench(options) => bench::run(&workspace, &options),
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct Leashed {
     /// waiting for news takes its time all the same.
     _quiet: Option<mpsc::Sender<String>>,
     log: Option<PathBuf>,
+    /// Where the leash writes the program's own id.
+    pid: Option<PathBuf>,
 }
 
 /// Where a leashed program's output goes.
@@ -122,9 +124,13 @@ impl Leashed {
         let (sender, lines) = mpsc::channel();
         let Output::Log(log) = output else {
             let child = command.spawn().with_context(|| cannot_start(&command))?;
-            return Ok(Self { child, lines, _quiet: Some(sender), log: None });
+            return Ok(Self { child, lines, _quiet: Some(sender), log: None, pid: None });
         };
         let mut copy = append(&log)?;
+        let pid = log.with_extension("pid");
+        // What an earlier program of this name left must not be taken for this one's.
+        let _ = std::fs::remove_file(&pid);
+        command.env("LEASH_PID", &pid);
         command.stdout(Stdio::piped()).stderr(append(&log)?);
         let mut child = command.spawn().with_context(|| cannot_start(&command))?;
         if let Some(pipe) = child.stdout.take() {
@@ -136,7 +142,19 @@ impl Leashed {
                 }
             });
         }
-        Ok(Self { child, lines, _quiet: None, log: Some(log) })
+        Ok(Self { child, lines, _quiet: None, log: Some(log), pid: Some(pid) })
+    }
+
+    /// Sends a signal to the program itself, as `kill -STOP` does. Needs an [`Output::Log`].
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        let file = self.pid.as_ref().context("a program on the terminal gets its signals there")?;
+        let pid = std::fs::read_to_string(file).with_context(|| format!("no {}", file.display()))?;
+        capture(Command::new("kill").args([&format!("-{name}"), pid.trim()])).map(drop)
+    }
+
+    /// Waits until the program has ended by itself, or because of a signal.
+    pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
+        self.child.wait().context("lost track of a program")
     }
 
     /// Waits for the next line on standard output, for the program's end, or for `patience` to run out.

@@ -66,7 +66,7 @@ impl Server {
                 .env("OIDC_CLIENT_SECRET", "oidc-client-secret")
                 .env("OIDC_NAME", "Acme");
         })?;
-        let setup_url = wait_until_ready(&mut engify, "engify", setup_link, || is_ready(port))?
+        let setup_url = wait_until_ready(&mut engify, "engify", setup_link, || is_ready(here(port)))?
             .context("engify is ready but printed no set-up link (`…/setup?token=…`) on its first start")?;
         Ok(Self { url, setup_url, engify, _providers: providers, _issuer: issuer, _scratch: scratch })
     }
@@ -98,7 +98,7 @@ fn start_providers(workspace: &Workspace, scratch: &Scratch) -> Result<(Leashed,
             .arg(workspace.root.join("e2e/fixtures"))
             .env("AIMOCK_API_KEYS", format!("{OPENAI_KEY},{ANTHROPIC_KEY}"));
     })?;
-    wait_until_ready(&mut server, "aimock", |_| None::<()>, || connect(port).is_some())?;
+    wait_until_ready(&mut server, "aimock", |_| None::<()>, || connect(here(port)).is_some())?;
     Ok((server, port))
 }
 
@@ -115,13 +115,13 @@ fn start_issuer(workspace: &Workspace, scratch: &Scratch, url: &str) -> Result<(
             .arg(&people)
             .env("ENGIFY_PARTS", workspace.parts());
     })?;
-    wait_until_ready(&mut server, "oidc-provider", |_| None::<()>, || connect(port).is_some())?;
+    wait_until_ready(&mut server, "oidc-provider", |_| None::<()>, || connect(here(port)).is_some())?;
     Ok((server, format!("http://127.0.0.1:{port}")))
 }
 
 /// Waits until `ready` says so, and returns what `find` found in the lines printed until then, with a little patience
 /// for a line that comes just after.
-fn wait_until_ready<T>(
+pub(crate) fn wait_until_ready<T>(
     server: &mut Leashed,
     name: &str,
     find: impl Fn(&str) -> Option<T>,
@@ -148,15 +148,15 @@ fn wait_until_ready<T>(
     }
 }
 
-fn setup_link(line: &str) -> Option<String> {
+pub(crate) fn setup_link(line: &str) -> Option<String> {
     line.split_whitespace()
         .find(|word| word.starts_with("http") && word.contains("/setup?token="))
         .map(str::to_owned)
 }
 
-fn is_ready(port: u16) -> bool {
+pub(crate) fn is_ready(address: SocketAddr) -> bool {
     let ask = || -> Option<bool> {
-        let mut stream = connect(port)?;
+        let mut stream = connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
         stream
             .write_all(b"GET /api/health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -168,25 +168,30 @@ fn is_ready(port: u16) -> bool {
     ask().unwrap_or(false)
 }
 
-fn connect(port: u16) -> Option<TcpStream> {
-    TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Duration::from_secs(1)).ok()
+pub(crate) fn connect(address: SocketAddr) -> Option<TcpStream> {
+    TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()
+}
+
+/// This port on this machine.
+pub(crate) fn here(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 /// A port that nobody listens on at this moment.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
 }
 
 /// A folder for one run, removed at its end.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    fn log(&self, name: &str) -> Output {
+    pub(crate) fn log(&self, name: &str) -> Output {
         Output::Log(self.0.join(name))
     }
 
-    fn make(workspace: &Workspace) -> Result<Self> {
+    pub(crate) fn make(workspace: &Workspace) -> Result<Self> {
         let runs = workspace.target.join("e2e/runs");
         std::fs::create_dir_all(&runs)?;
         for number in 0..1000 {

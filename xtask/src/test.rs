@@ -7,7 +7,7 @@ use crate::parts::{self, Missing};
 use crate::process::stream;
 use crate::tally::{CargoTests, Tally};
 use crate::workspace::Workspace;
-use crate::{Outcome, e2e, scan, tidy};
+use crate::{Outcome, e2e, faults, scan, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -39,6 +39,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
             groups.run("bad input", e2e::CONTRACT_PARTS, || e2e::bad_input_tests(workspace, options.deep)),
         );
         total.add(groups.run("scan", scan::PARTS, || scan::scans(workspace)));
+        total.add(groups.run("faults", faults::PARTS, || faults::tests(workspace, options.deep)));
         if options.deep {
             total.add(groups.run("page scores", e2e::LIGHTHOUSE_PARTS, || e2e::page_scores(workspace)));
         }
