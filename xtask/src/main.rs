@@ -8,6 +8,7 @@ mod cluster;
 mod dev;
 mod e2e;
 mod faults;
+mod fuzz;
 mod parts;
 mod process;
 mod scan;
@@ -49,6 +50,8 @@ enum Chore {
     BadInput(e2e::BadInputOptions),
     /// Lighthouse scores of the pages that decide the first impression.
     Lighthouse(e2e::LighthouseOptions),
+    /// The parsers of what strangers send, fuzzed with coverage, each for a minute.
+    Fuzz(fuzz::Options),
     /// A scanner for known weaknesses over a running server, as a stranger and signed in.
     Scan,
     /// Three replicas behind a load balancer, with a MongoDB-wire server and a Redis, until Ctrl-C.
@@ -97,6 +100,7 @@ fn run(chore: Chore) -> anyhow::Result<Outcome> {
         Chore::Screenshots(options) => e2e::screenshots(&workspace, &options),
         Chore::BadInput(options) => e2e::bad_input(&workspace, &options),
         Chore::Lighthouse(options) => e2e::lighthouse(&workspace, &options),
+        Chore::Fuzz(options) => fuzz::run(&workspace, &options),
         Chore::Scan => scan::run(&workspace),
         Chore::Cluster(options) => cluster::run(&workspace, &options),
         Chore::Faults(options) => faults::run(&workspace, &options),

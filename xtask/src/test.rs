@@ -7,14 +7,14 @@ use crate::parts::{self, Missing};
 use crate::process::stream;
 use crate::tally::{CargoTests, Tally};
 use crate::workspace::Workspace;
-use crate::{Outcome, e2e, faults, scan, tidy};
+use crate::{Outcome, e2e, faults, fuzz, scan, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Leave out the tests whose servers or tools cannot be installed here, instead of failing.
     #[arg(long)]
     allow_missing: bool,
-    /// Also what takes long: more cases of bad input, page scores, and Rust tests that ask for ENGIFY_DEEP.
+    /// Also what takes long: fuzzing, more cases of bad input, page scores, and Rust tests that ask for ENGIFY_DEEP.
     #[arg(long)]
     pub(crate) deep: bool,
     /// Only Rust tests whose names contain this.
@@ -41,6 +41,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         total.add(groups.run("scan", scan::PARTS, || scan::scans(workspace)));
         total.add(groups.run("faults", faults::PARTS, || faults::tests(workspace, options.deep)));
         if options.deep {
+            total.add(groups.run("fuzz", &[], || fuzz::tally(workspace)));
             total.add(groups.run("page scores", e2e::LIGHTHOUSE_PARTS, || e2e::page_scores(workspace)));
         }
     }

@@ -83,7 +83,8 @@ impl SourceFile {
 }
 
 /// Folders that hold sources and documents of ours.
-const FOLDERS: &[&str] = &["crates", "xtask", "content", "docs", "e2e", "bench", ".ci", ".github", ".cargo"];
+const FOLDERS: &[&str] =
+    &["crates", "xtask", "content", "docs", "e2e", "bench", "fuzz", ".ci", ".github", ".cargo"];
 const KINDS: &[&str] =
     &["rs", "md", "toml", "css", "js", "mjs", "json", "yml", "html", "svg", "txt", "sh", "example"];
 

@@ -14,6 +14,8 @@ use engify_core::words::Slug;
 mod csv;
 mod extended;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod json;
 mod markdown;
 mod readable;

@@ -25,6 +25,8 @@ mod usage;
 
 pub use edit::{KeyChanges, update};
 pub use reminders::remind;
+#[cfg(feature = "fuzzing")]
+pub(crate) use terms::addresses;
 pub(crate) use terms::tokens_a_day;
 pub use terms::{admit, tighter};
 pub(crate) use usage::Tallies;

@@ -17,6 +17,8 @@ mod doors;
 mod ending;
 pub mod exchange;
 pub mod factors;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod health;
 pub mod history;
 pub mod identities;

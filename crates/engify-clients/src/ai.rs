@@ -10,6 +10,8 @@ mod caller;
 mod endpoint;
 mod event;
 mod failure;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod google;
 pub mod models;
 mod openai;

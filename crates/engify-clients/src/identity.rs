@@ -12,6 +12,8 @@ use crate::http::{self, ClientOptions};
 
 mod claims;
 mod failure;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod github;
 mod oauth;
 mod openid;

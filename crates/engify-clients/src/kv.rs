@@ -7,6 +7,8 @@
 mod circuit;
 mod command;
 mod failure;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod guard;
 mod info;
 mod memory;

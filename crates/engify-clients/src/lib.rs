@@ -6,6 +6,8 @@
 
 pub mod ai;
 pub mod delivery;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod http;
 pub mod identity;
 pub mod kv;

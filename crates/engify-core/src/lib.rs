@@ -10,6 +10,8 @@ pub mod backup;
 pub mod clock;
 pub mod error;
 pub mod factor;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod identity;
 pub mod ids;
 pub mod job;

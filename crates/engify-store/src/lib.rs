@@ -9,6 +9,8 @@ pub mod bson;
 pub mod collection;
 pub mod collections;
 mod feed;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod journal;
 mod mongo;
 pub mod queries;

@@ -214,6 +214,27 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
 }
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing {
+    //! See [`crate::fuzzing`].
+
+    use super::Cursor;
+
+    /// Whatever is taken for a cursor is one of the list that it is shown to, and says the same when it is written again.
+    pub fn cursor(bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        for (given, list) in [(text.to_string(), "users"), (super::hex(&text), "prompts_all")] {
+            let Ok(cursor) = Cursor::decode(&given, list) else { continue };
+            assert!(cursor.query == list && cursor.id.len() <= 200);
+            let again = cursor.encode();
+            assert!(
+                again.len() > 2048 || Cursor::decode(&again, list).is_ok_and(|again| again == cursor),
+                "{text}"
+            );
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

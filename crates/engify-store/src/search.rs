@@ -11,6 +11,8 @@ use crate::collection::Entity;
 mod answer;
 pub(crate) mod catalogue;
 mod engine;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub(crate) mod generations;
 mod question;
 mod remembered;

@@ -58,7 +58,7 @@ impl<T: DeserializeOwned> FromRequest<Web> for Json<T> {
 pub(crate) struct BodyBound(pub(crate) usize);
 
 /// Reads JSON; the error names the field and what is wrong with it.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|fault| {
         let path = fault.path().to_string();

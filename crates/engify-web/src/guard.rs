@@ -29,6 +29,9 @@ use crate::security;
 use crate::site;
 use crate::web::Web;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+
 struct Guard {
     web: Web,
     path: &'static str,
@@ -247,7 +250,9 @@ fn back(request: &Parts, path: &str) -> String {
     }
     let referer = url::Url::parse(text(&request.headers, &header::REFERER)).ok();
     let host = text(&request.headers, &header::HOST);
-    let page = referer.filter(|page| page.authority() == host).map(|page| match page.query() {
+    let page = referer.filter(|page| page.has_authority() && page.authority() == host).map(|page| match page
+        .query()
+    {
         Some(query) => format!("{}?{query}", page.path()),
         None => page.path().to_owned(),
     });

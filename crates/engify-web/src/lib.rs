@@ -7,6 +7,8 @@ mod api;
 pub mod assets;
 mod coding;
 mod extract;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod guard;
 pub mod markdown;
 mod openapi;

@@ -17,6 +17,8 @@ mod dashboard;
 mod faces;
 mod files;
 mod form;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod home;
 mod invitation;

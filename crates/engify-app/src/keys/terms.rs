@@ -18,7 +18,7 @@ const REQUESTS: u64 = 1_000_000;
 const TOKENS: u64 = 1_000_000_000;
 
 /// Reads an allow-list.
-pub(super) fn addresses(faults: &mut Faults, given: &[String]) -> Vec<AddressRange> {
+pub(crate) fn addresses(faults: &mut Faults, given: &[String]) -> Vec<AddressRange> {
     let mut ranges = Vec::new();
     let texts = given.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
     for (at, text) in texts.enumerate() {

@@ -96,6 +96,36 @@ impl Progress {
     }
 }
 
+/// Takes one chunk of an answer apart and tells the wire format each event in it, up to the one that ends the answer.
+fn understand(
+    endpoint: &Endpoint,
+    parser: &mut Parser,
+    progress: &mut Progress,
+    chunk: &[u8],
+) -> Result<(), Fault> {
+    parser.feed(chunk, &mut |name, data| {
+        if progress.done {
+            return Ok(());
+        }
+        match endpoint.wire() {
+            Wire::OpenAi => openai::event(endpoint, progress, data),
+            Wire::Anthropic => anthropic::event(endpoint, progress, data),
+            Wire::Google => google::event(endpoint, progress, data),
+            Wire::Replicate => replicate::event(endpoint, progress, name, data),
+        }
+        .map_err(Fault::Told)
+    })
+}
+
+/// What an answer that comes in these chunks tells: its events, whether it ended, and whether all of it was understood.
+#[cfg(feature = "fuzzing")]
+pub(super) fn told(endpoint: &Endpoint, chunks: &[&[u8]]) -> (Vec<Event>, bool, bool) {
+    let (mut parser, mut progress) = (Parser::default(), Progress::default());
+    let understood =
+        chunks.iter().all(|chunk| understand(endpoint, &mut parser, &mut progress, chunk).is_ok());
+    (progress.ready.into(), progress.done, understood)
+}
+
 /// Reads one answer, event by event.
 pub(super) struct Reader {
     endpoint: Endpoint,
@@ -182,19 +212,8 @@ impl Reader {
     /// Understands one chunk; what is wrong with it waits until the events before it are handed on.
     fn take(&mut self, chunk: &[u8]) {
         self.bytes += chunk.len();
-        let (endpoint, progress) = (&self.endpoint, &mut self.progress);
-        let told = self.parser.feed(chunk, &mut |name, data| {
-            if progress.done {
-                return Ok(());
-            }
-            match endpoint.wire() {
-                Wire::OpenAi => openai::event(endpoint, progress, data),
-                Wire::Anthropic => anthropic::event(endpoint, progress, data),
-                Wire::Google => google::event(endpoint, progress, data),
-                Wire::Replicate => replicate::event(endpoint, progress, name, data),
-            }
-            .map_err(Fault::Told)
-        });
+        let endpoint = &self.endpoint;
+        let told = understand(endpoint, &mut self.parser, &mut self.progress, chunk);
         self.broken = match told {
             Err(Fault::Told(miss)) => Some(miss),
             Err(Fault::Line) => {

@@ -41,7 +41,7 @@ struct Inner {
 
 /// What it answers to one command.
 #[derive(Deserialize)]
-struct Answer {
+pub(super) struct Answer {
     #[serde(default)]
     result: Value,
     error: Option<String>,
@@ -148,7 +148,7 @@ impl Upstash {
 /// The answer to one command, or those to several.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Several {
+pub(super) enum Several {
     Many(Vec<Answer>),
     One(Answer),
 }
@@ -163,7 +163,7 @@ fn spoken(words: Vec<Word>) -> Vec<String> {
         .collect()
 }
 
-fn reply(command: &Command, answer: Answer) -> Reply {
+pub(super) fn reply(command: &Command, answer: Answer) -> Reply {
     if let Some(error) = answer.error {
         return Reply::Refusal(error);
     }

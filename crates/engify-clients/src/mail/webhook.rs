@@ -64,8 +64,13 @@ pub fn events(key: &str, request: Request<'_>, now: Time) -> Result<Vec<Event>, 
     if now.since(at) > OLDEST {
         return Err("the report is too old");
     }
+    read(request.body)
+}
+
+/// The events of a body that is known to be SendGrid's.
+pub(crate) fn read(body: &[u8]) -> Result<Vec<Event>, &'static str> {
     let reported: Vec<Reported> =
-        serde_json::from_slice(request.body).map_err(|_| "the body is no list of events")?;
+        serde_json::from_slice(body).map_err(|_| "the body is no list of events")?;
     Ok(reported.into_iter().filter_map(Reported::event).collect())
 }
 
@@ -99,8 +104,9 @@ mod tests {
     fn the_argument_has_one_name() {
         let text =
             format!(r#"[{{"event":"delivered","{MESSAGE}":"m1"}},{{"event":"open","{MESSAGE}":"m1"}}]"#);
-        let reported: Vec<Reported> = serde_json::from_str(&text).unwrap();
-        let events: Vec<_> = reported.into_iter().filter_map(Reported::event).collect();
-        assert_eq!(events, [Event { message: "m1".to_owned(), fate: Fate::Delivered }]);
+        assert_eq!(
+            read(text.as_bytes()).unwrap(),
+            [Event { message: "m1".to_owned(), fate: Fate::Delivered }]
+        );
     }
 }

@@ -34,10 +34,7 @@ pub struct Event {
 /// # Errors
 /// Says in words for the log why the request is not one of Twilio's.
 pub fn event(account: &settings::Twilio, request: Request<'_>) -> Result<Option<Event>, &'static str> {
-    let mut fields: Vec<(String, String)> = url::form_urlencoded::parse(request.body)
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    fields.sort();
+    let fields = fields(request.body);
     let given = STANDARD.decode(request.signature).map_err(|_| "the signature is not base64")?;
     mac(&account.token, request.url, &fields)?.verify_slice(&given).map_err(|_| "the signature is wrong")?;
     let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
@@ -56,6 +53,20 @@ pub fn event(account: &settings::Twilio, request: Request<'_>) -> Result<Option<
         _ => return Ok(None),
     };
     Ok(Some(Event { reference: reference.to_owned(), fate }))
+}
+
+/// The fields of a form in the order in which they are signed.
+fn fields(body: &[u8]) -> Vec<(String, String)> {
+    let fields = url::form_urlencoded::parse(body);
+    let mut fields: Vec<_> = fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    fields.sort();
+    fields
+}
+
+/// The signature that Twilio would send with this form.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn signed(token: &Secret<String>, url: &str, body: &[u8]) -> Option<String> {
+    Some(STANDARD.encode(mac(token, url, &fields(body)).ok()?.finalize().into_bytes()))
 }
 
 fn mac(token: &Secret<String>, url: &str, fields: &[(String, String)]) -> Result<Hmac<Sha1>, &'static str> {

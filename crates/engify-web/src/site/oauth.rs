@@ -64,7 +64,7 @@ struct Leave {
 
 /// What a provider sends back; whatever else it adds is not read.
 #[derive(Deserialize, JsonSchema)]
-struct Back {
+pub(super) struct Back {
     /// Ties the answer to the request.
     #[serde(default)]
     state: String,

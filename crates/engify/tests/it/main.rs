@@ -12,6 +12,7 @@ mod drain;
 mod engify;
 mod help;
 mod hostile;
+mod parsers;
 mod prompts;
 mod redis;
 mod redis_server;

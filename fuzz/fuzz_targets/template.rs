@@ -1,0 +1,4 @@
+//! See `engify_core::fuzzing::template`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| engify_core::fuzzing::template(bytes));

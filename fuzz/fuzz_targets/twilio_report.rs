@@ -1,0 +1,4 @@
+//! See `engify_clients::fuzzing::twilio_report`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| engify_clients::fuzzing::twilio_report(bytes));
