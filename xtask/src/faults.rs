@@ -91,7 +91,7 @@ fn break_all(
         eprintln!("faults: {}", fault.name());
         let begun = Instant::now();
         fault.begin(&mut cluster).with_context(|| format!("cannot break: {}", fault.name()))?;
-        std::thread::sleep(lasts.saturating_sub(begun.elapsed()));
+        pass(lasts.saturating_sub(begun.elapsed()));
         let mended = Instant::now();
         fault.end(&mut cluster).with_context(|| format!("cannot mend: {}", fault.name()))?;
         let calm = wait_for_calm(&load);
@@ -119,11 +119,20 @@ fn break_all(
 fn wait_for_calm(load: &Load) -> Result<()> {
     let begun = Instant::now();
     loop {
-        std::thread::sleep(Duration::from_millis(100));
+        pass(Duration::from_millis(100));
         let since = load.last_failure().map_or(begun, |failure| failure.max(begun));
         if since.elapsed() >= CALM {
             return Ok(());
         }
         anyhow::ensure!(begun.elapsed() < PATIENCE, "requests still fail after {} s", PATIENCE.as_secs());
     }
+}
+
+/// Lets time pass: how long things are broken, and how fast callers ask, is part of the experiment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no event to wait for: time itself is what is measured"
+)]
+fn pass(time: Duration) {
+    std::thread::sleep(time);
 }
