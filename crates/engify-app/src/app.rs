@@ -103,7 +103,7 @@ impl App {
             behind: Behind::start(),
             recorder: Recorder::start(store.clone(), clock.clone(), Arc::clone(&tallies)),
             courier: Courier::new(&settings, ids.clone(), clock.clone())?,
-            jobs: Jobs::new(jobs),
+            jobs: Jobs::new(jobs, &settings)?,
             tallies,
             sealer: Sealer::start(store.clone(), chain_keys.current().clone(), clock.clone()),
             chain_keys,
@@ -126,7 +126,8 @@ impl App {
 
     /// Waits until everything that was promised to be recorded is, then closes the store.
     pub async fn stop(&self) {
-        self.0.jobs.stop().await;
+        self.leave();
+        self.0.jobs.drain().await;
         self.0.providers.drain().await;
         self.0.behind.stop().await;
         self.0.courier.stop().await;

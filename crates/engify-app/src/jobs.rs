@@ -11,18 +11,21 @@ use std::time::Duration;
 use engify_core::audit::{Action, Outcome, Target};
 use engify_core::ids::JobId;
 use engify_core::job::{Job, JobState, Priority};
+use engify_core::settings::Settings;
 use engify_core::tenancy::Scope;
 use engify_core::{Error, Kind, Result};
 use engify_store::{Batch, queries};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::{App, Ctx};
+use handover::Handover;
 
 mod administer;
 mod cron;
+mod follow;
+mod handover;
 mod lease;
 mod registry;
 mod schedules;
@@ -31,6 +34,8 @@ mod worker;
 
 pub use administer::{JobFilter, about, counts, discard, get, kinds, list, retry};
 pub(crate) use cron::Cron;
+pub use follow::{Follow, follow};
+pub use handover::{Call, Called, by_qstash};
 pub use registry::{JobKind, Registry, Task};
 pub(crate) use schedules::declare;
 pub use schedules::{Change, change, run_now, schedules};
@@ -48,7 +53,7 @@ pub(crate) struct Jobs {
     /// Places for jobs under way.
     places: Arc<Semaphore>,
     under_way: TaskTracker,
-    stop: CancellationToken,
+    handover: Option<Handover>,
 }
 
 /// A job to be.
@@ -208,18 +213,19 @@ fn not_found() -> Error {
 }
 
 impl Jobs {
-    pub(crate) fn new(registry: Registry) -> Self {
-        Self {
+    /// # Errors
+    /// When the way to QStash cannot be set up at all.
+    pub(crate) fn new(registry: Registry, settings: &Settings) -> Result<Self> {
+        Ok(Self {
             registry,
             places: Arc::new(Semaphore::new(TOGETHER)),
             under_way: TaskTracker::new(),
-            stop: CancellationToken::new(),
-        }
+            handover: Handover::new(settings)?,
+        })
     }
 
-    /// Begins no further job, and waits until those under way have ended or were given back.
-    pub(crate) async fn stop(&self) {
-        self.stop.cancel();
+    /// Waits until the jobs under way have ended or were given back, once the application leaves.
+    pub(crate) async fn drain(&self) {
         self.under_way.close();
         self.under_way.wait().await;
     }

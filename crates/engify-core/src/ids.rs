@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Time};
 
 /// Declares an id type: a UUIDv7 as text that does not mix with the ids of other things.
 macro_rules! id {
@@ -106,6 +106,12 @@ impl Ids {
     pub fn uuid(&self) -> String {
         let millis = u64::try_from(self.clock.now().millis()).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(millis, &self.random::<10>()).into_uuid().to_string()
+    }
+
+    /// The smallest id that could be made at a moment: what is made then or later has no smaller one.
+    pub fn first_at(time: Time) -> String {
+        let millis = u64::try_from(time.millis()).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string()
     }
 
     /// `N` random bytes, fit for secrets when made with [`Ids::system`].

@@ -39,6 +39,8 @@ words! {
         Invitation = "invitation",
         /// An API key ends soon.
         KeyExpires = "key_expires",
+        /// What happened in a week, for administrators.
+        Digest = "digest",
         /// A code for signing in.
         Code = "code",
     }

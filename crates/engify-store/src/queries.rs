@@ -1,6 +1,5 @@
 //! Every query that the program can make, by name. Nothing outside this file builds a [`Query`].
 
-use engify_core::Time;
 use engify_core::account::{Device, Session, User};
 use engify_core::api_key::{ApiKey, KeyUsage};
 use engify_core::audit::{Action, AuditBlock, AuditEntry, Outcome};
@@ -18,6 +17,7 @@ use engify_core::provider_key::ProviderKey;
 use engify_core::run::Run;
 use engify_core::tenancy::{Audience, Scope};
 use engify_core::words::{Email, Slug};
+use engify_core::{Ids, Time};
 
 use crate::collection::Direction::{Ascending, Descending};
 use crate::collection::{Entity, folded};
@@ -492,4 +492,25 @@ pub fn schedules_waiting() -> Query<Schedule> {
     Query::new("schedules_waiting", WORKERS)
         .at_least("nextAt", Time::from_millis(0).to_string())
         .sorted("nextAt", Ascending)
+}
+
+/// What was made since a moment, oldest first, for sums over the whole installation: ids begin with the time.
+pub fn made_since<E: Entity>(since: Time) -> Query<E> {
+    Query::new("made_since", Scope::Everything("sums over the whole installation"))
+        .at_least("_id", Ids::first_at(since))
+        .sorted("_id", Ascending)
+}
+
+/// The figures of all runs since a moment without their texts, oldest first.
+pub fn run_figures_since(since: Time) -> Query<Run> {
+    Query::new("run_figures_since", Scope::Everything("sums over the whole installation"))
+        .at_least("_id", Ids::first_at(since))
+        .sorted("_id", Ascending)
+        .only(&["createdAt", "organizationId", "provider", "status", "usage", "cost"])
+}
+
+/// The stars that a prompt was given, to be added up anew.
+pub fn ratings_on(prompt: &PromptId) -> Query<Rating> {
+    Query::new("ratings_on", Scope::Everything("a sum over everybody's stars"))
+        .equal("promptId", prompt.as_str())
 }

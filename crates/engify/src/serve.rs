@@ -61,7 +61,7 @@ async fn answer(
     announce(app.settings(), address, &prepared)?;
     let ready = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(server.address = %address, server.ready_ms = ready, "server.started");
-    jobs::start(app, ending.told());
+    jobs::start(app);
     ending.conduct(app);
     let limits = connections::Limits::new(app.settings().core.trusted_proxies > 0);
     let left = connections::serve(listener, service, limits, ending, DRAIN).await;

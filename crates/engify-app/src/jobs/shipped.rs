@@ -9,7 +9,10 @@ use serde_json::json;
 use super::JobKind;
 use crate::{audit, keys, organizations};
 
+mod digest;
+mod refresh;
 mod sweep;
+mod usage;
 
 /// How long a try of one of these may take.
 const LONGEST: Duration = Duration::from_secs(1800);
@@ -42,5 +45,23 @@ pub(super) fn kinds() -> Result<Vec<JobKind>> {
             |ctx, _| async move { sweep::expired(&ctx).await },
         ))
         .scheduled("30 * * * *", CatchUp::Once)?,
+        kind(JobKind::new(
+            "library_refresh",
+            "Adds up the stars of all prompts anew, and fills the home page where fewer than 12 prompts are featured.",
+            |ctx, _| async move { refresh::library(&ctx).await },
+        ))
+        .scheduled("10 */6 * * *", CatchUp::Once)?,
+        kind(JobKind::new(
+            "weekly_digest",
+            "Writes to the super admins what the last seven days brought.",
+            |ctx, task| async move { digest::send(&ctx, &task.id).await },
+        ))
+        .scheduled("0 7 * * 1", CatchUp::Once)?,
+        kind(JobKind::new(
+            "usage_report",
+            "Adds up runs, tokens and cost of the month before, by organization and by provider; what it says is the report.",
+            |ctx, _| async move { usage::last_month(&ctx).await },
+        ))
+        .scheduled("0 5 1 * *", CatchUp::Once)?,
     ])
 }

@@ -17,11 +17,11 @@ use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::lease::{Claim, End, bury, claim, keep, note};
-use super::{EVERYTHING, JobKind, TOGETHER, Task, known, not_found, schedules};
+use super::{EVERYTHING, JobKind, TOGETHER, Task, follow, handover, known, not_found, schedules};
 use crate::{App, Ctx};
 
 /// The longest rest.
@@ -34,12 +34,13 @@ const GRACE: Duration = Duration::from_secs(10);
 const PAGE: u32 = 20;
 const LOOKED_AT: usize = 1000;
 
-/// Works until the application stops, or until `stop`: then no further job is begun.
-pub fn start(app: &App, stop: &CancellationToken) {
+/// Works until the application leaves: then no further job is begun.
+pub fn start(app: &App) {
+    follow::measured(app);
     let mut changes = app.store().changes();
-    let (app, stop) = (app.clone(), stop.clone());
+    let app = app.clone();
     tokio::spawn(async move {
-        let stopped = app.jobs().stop.clone();
+        let leaving = app.leaving();
         loop {
             let rest = match round(&app).await {
                 Ok(round) => round.rest(app.clock().now()),
@@ -49,8 +50,7 @@ pub fn start(app: &App, stop: &CancellationToken) {
                 }
             };
             tokio::select! {
-                () = stop.cancelled() => break stopped.cancel(),
-                () = stopped.cancelled() => break,
+                () = leaving.cancelled() => break,
                 () = tokio::time::sleep(rest) => {}
                 open = news(&mut changes) => if !open { break },
             }
@@ -59,7 +59,7 @@ pub fn start(app: &App, stop: &CancellationToken) {
 }
 
 /// Returns when there may be something to do; false when the store is closed.
-async fn news(changes: &mut Receiver<Arc<Vec<Change>>>) -> bool {
+pub(super) async fn news(changes: &mut Receiver<Arc<Vec<Change>>>) -> bool {
     // A lease that is taken or renewed is nobody else's business.
     let is_news = |change: &Change| {
         let state = || change.document.as_ref().and_then(|doc| doc.get("state")).and_then(Value::as_str);
@@ -129,8 +129,13 @@ async fn walk(
             let Some(kind) = kind else { continue };
             // Without a place there is nothing to do until a job ends, which is news.
             let Ok(place) = Arc::clone(&app.jobs().places).try_acquire_owned() else { return Ok(false) };
+            if app.jobs().handover.as_ref().is_some_and(|handover| handover.wants(&job)) {
+                handover::pass(app, job, place).await?;
+                round.begun += 1;
+                continue;
+            }
             match take(app, kind, job, place).await? {
-                Took::Begun => round.begun += 1,
+                Took::Begun(_) => round.begun += 1,
                 Took::Nothing => {}
                 Took::Full => drop(full.insert(kind.name)),
             }
@@ -143,8 +148,9 @@ async fn walk(
 }
 
 /// What came of a job that is due.
-enum Took {
-    Begun,
+pub(super) enum Took {
+    /// It goes on by itself; the handle tells where the job is after this try.
+    Begun(JoinHandle<Option<JobState>>),
     /// Somebody else has it, or nobody may any more.
     Nothing,
     /// As many of its kind run as may.
@@ -152,7 +158,7 @@ enum Took {
 }
 
 /// Claims a job and lets it begin.
-async fn take(app: &App, kind: &JobKind, job: Job, place: OwnedSemaphorePermit) -> Result<Took> {
+pub(super) async fn take(app: &App, kind: &JobKind, job: Job, place: OwnedSemaphorePermit) -> Result<Took> {
     if job.attempts >= kind.attempts {
         bury(app, &job).await?;
         return Ok(Took::Nothing);
@@ -161,30 +167,29 @@ async fn take(app: &App, kind: &JobKind, job: Job, place: OwnedSemaphorePermit) 
         Claim::Ours(job) => {
             let (app, kind) = (app.clone(), kind.clone());
             let tracker = app.jobs().under_way.clone();
-            tracker.spawn(async move {
-                work(&app, &kind, &job).await;
-                drop(place);
-            });
-            Ok(Took::Begun)
+            Ok(Took::Begun(tracker.spawn(async move {
+                let _place = place;
+                work(&app, &kind, &job).await
+            })))
         }
         Claim::Lost => Ok(Took::Nothing),
         Claim::Full => Ok(Took::Full),
     }
 }
 
-/// One try of a job that is ours, and what is written about it.
-async fn work(app: &App, kind: &JobKind, job: &Job) {
+/// One try of a job that is ours, and what is written about it; says where the job is then, unless the lease was lost.
+async fn work(app: &App, kind: &JobKind, job: &Job) -> Option<JobState> {
     let begun = Instant::now();
-    let stop = app.jobs().stop.clone();
+    let leaving = app.leaving();
     let out_of_time = async {
-        stop.cancelled().await;
+        leaving.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
     let end = tokio::select! {
         end = handler(app, kind, job) => end,
         () = keep(app, job) => {
             tracing::warn!(job.id = %job.id, job.kind = kind.name, "job.lease_lost: another worker does it");
-            return;
+            return None;
         }
         () = out_of_time => End::GivenBack,
     };
@@ -197,6 +202,7 @@ async fn work(app: &App, kind: &JobKind, job: &Job) {
     metrics::counter!("engify_jobs_total", "kind" => kind.name, "outcome" => word).increment(1);
     metrics::histogram!("engify_job_duration_seconds", "kind" => kind.name).record(took.as_secs_f64());
     let noted = note(app, kind, job, end).await;
+    let state = noted.as_ref().ok().copied().flatten();
     let (id, attempt, millis) = (&job.id, job.attempts, u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     match (noted, why) {
         (Err(fault), _) => {
@@ -215,6 +221,7 @@ async fn work(app: &App, kind: &JobKind, job: &Job) {
             tracing::info!(job.id = %id, job.kind = kind.name, job.attempt = attempt, job.outcome = word, job.took_ms = millis, "job.ended");
         }
     }
+    state
 }
 
 /// The handler, within its time; a handler that panics has failed.

@@ -76,6 +76,13 @@ pub enum Letter {
         /// When it ends.
         expires: Time,
     },
+    /// What happened in a week.
+    Digest {
+        /// Figures with their names.
+        facts: Vec<(&'static str, String)>,
+        /// Where there is more.
+        link: Secret<String>,
+    },
 }
 
 /// When something was done to an account, and where from.
@@ -129,6 +136,7 @@ impl Letter {
             Self::AddressChanged { .. } => MessageKind::AddressChanged,
             Self::Invitation { .. } => MessageKind::Invitation,
             Self::KeyExpires { .. } => MessageKind::KeyExpires,
+            Self::Digest { .. } => MessageKind::Digest,
         }
     }
 
@@ -143,7 +151,8 @@ impl Letter {
             Self::PasswordChanged { .. }
             | Self::NewDevice { .. }
             | Self::FactorsChanged { .. }
-            | Self::AddressChanged { .. } => None,
+            | Self::AddressChanged { .. }
+            | Self::Digest { .. } => None,
         }
     }
 
@@ -250,6 +259,17 @@ impl Letter {
                     Say(format!("The API key {} ({prefix}…) stops working {}.", tame(name), when(*expires))),
                     say(
                         "Rotate it under Settings, API keys, and put the new one where the old one is used; both work while you do.",
+                    ),
+                ],
+            ),
+            Self::Digest { facts, link } => (
+                format!("A week on {installation}"),
+                vec![
+                    say("What the last seven days brought:"),
+                    Piece::Facts(facts.clone()),
+                    Press("See how it runs", link.clone()),
+                    say(
+                        "You get this because you run the installation. OpsHub, Jobs changes when it comes, or switches it off.",
                     ),
                 ],
             ),

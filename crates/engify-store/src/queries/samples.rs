@@ -9,6 +9,7 @@ use engify_core::job::{JobState, Priority};
 use engify_core::message::MessageState;
 use engify_core::organization::Domain;
 use engify_core::permission::Role;
+use engify_core::prompt::Prompt;
 use engify_core::provider_key::ProviderKey;
 use engify_core::tenancy::{Audience, Scope};
 use engify_core::words::{Email, Slug};
@@ -131,6 +132,9 @@ pub fn samples(ids: &Ids, now: Time) -> Result<Vec<Sample>, String> {
     all.add("of a kind in a state", super::jobs(&JobFilter { state: Some(JobState::Dead), kind }));
     all.add("", super::jobs_expired(now));
     all.add("", super::schedules_waiting());
+    all.add("of the prompts", super::made_since::<Prompt>(now));
+    all.add("", super::run_figures_since(now));
+    all.add("", super::ratings_on(&prompt));
     Ok(all.0)
 }
 
