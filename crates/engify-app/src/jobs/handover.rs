@@ -5,6 +5,7 @@
 //! one that QStash did not take, is done by the workers here. So QStash being away delays jobs and loses none, and what it
 //! delivers twice is claimed once.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,7 +17,6 @@ use engify_core::{Error, Kind, Result};
 use engify_store::{Batch, Patch};
 use serde::Deserialize;
 use serde_json::json;
-use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::EVERYTHING;
@@ -98,7 +98,7 @@ impl Handover {
         };
         let published = self.qstash.publish(&message).await;
         let was_away = self.away.swap(published.is_err(), Ordering::Relaxed);
-        match published {
+        match &published {
             Err(failure) if !was_away => {
                 tracing::warn!(
                     qstash.failure = failure.message,

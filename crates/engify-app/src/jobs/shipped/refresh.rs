@@ -39,13 +39,14 @@ pub(super) async fn library(ctx: &Ctx) -> Result<Value> {
                 corrected += u64::from(correct(ctx, &prompt).await?);
             }
             let worth = prompt.uses + 5 * prompt.rating_sum;
-            if prompt.tenancy.audience != Audience::Public {
-            } else if prompt.featured {
-                featured += 1;
-            } else if worth > 0 {
-                candidates.push(Candidate { worth, prompt });
-                candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.worth));
-                candidates.truncate(FEATURED);
+            match (&prompt.tenancy.audience, prompt.featured) {
+                (Audience::Public, true) => featured += 1,
+                (Audience::Public, false) if worth > 0 => {
+                    candidates.push(Candidate { worth, prompt });
+                    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.worth));
+                    candidates.truncate(FEATURED);
+                }
+                _ => {}
             }
         }
         after = page.next;
