@@ -4,7 +4,8 @@
 use engify_core::error::Faults;
 
 pub use crate::exchange::fuzzing::import;
-use crate::{cells, keys, token};
+use crate::keys::terms;
+use crate::{cells, token};
 
 /// Every target of this crate.
 pub const TARGETS: &[(&str, fn(&[u8]))] =
@@ -15,7 +16,7 @@ pub fn allow_list(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let mut faults = Faults::default();
-    let ranges = keys::addresses(&mut faults, &lines);
+    let ranges = terms::addresses(&mut faults, &lines);
     assert!(ranges.len() <= 50 && (1..ranges.len()).all(|at| !ranges[..at].contains(&ranges[at])), "{text}");
     let details = faults.into_details();
     assert!(details.iter().all(|detail| detail.field.starts_with("allowedAddresses")), "{details:?}");

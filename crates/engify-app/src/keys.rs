@@ -20,13 +20,11 @@ use crate::{App, cache};
 
 mod edit;
 mod reminders;
-mod terms;
+pub(crate) mod terms;
 mod usage;
 
 pub use edit::{KeyChanges, update};
 pub use reminders::remind;
-#[cfg(feature = "fuzzing")]
-pub(crate) use terms::addresses;
 pub(crate) use terms::tokens_a_day;
 pub use terms::{admit, tighter};
 pub(crate) use usage::Tallies;

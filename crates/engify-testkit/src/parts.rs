@@ -12,6 +12,7 @@ mod moto;
 mod redis;
 mod secantus;
 mod server;
+mod twilio;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ pub use issuer::{CLIENT, Issuer, Visit};
 pub use moto::Moto;
 pub use redis::Redis;
 pub use secantus::Secantus;
+pub use twilio::Twilio;
 
 /// A real server of the MongoDB wire protocol with SCRAM authentication on, shared by all tests of this process.
 /// Give each test a database of its own: `secantus().uri("name-of-the-test")`.
@@ -50,6 +52,12 @@ pub fn redis(args: &[&str]) -> Redis {
 #[must_use]
 pub fn moto() -> Moto {
     Moto::start()
+}
+
+/// Twilio as far as codes and text messages go.
+#[must_use]
+pub fn twilio() -> Twilio {
+    Twilio::start()
 }
 
 /// The Python interpreter that has the vendors' own clients.

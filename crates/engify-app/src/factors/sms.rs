@@ -29,6 +29,15 @@ pub async fn enroll(ctx: &Ctx, number: &str) -> Result<()> {
     codes::send(ctx, &number).await
 }
 
+/// The phone that waits for its first code, so that only its owner recognises it.
+///
+/// # Errors
+/// `unauthenticated`; `forbidden` for an API key.
+pub async fn pending(ctx: &Ctx) -> Result<Option<String>> {
+    let user = &browser(ctx)?.person.user;
+    Ok(held(ctx.app(), &user.id).await?.phone_pending.map(|phone| phone.number.masked()))
+}
+
 /// Sends a code to the phone that is enrolled: for the second step, or to be fresh again.
 ///
 /// # Errors

@@ -39,6 +39,8 @@ pub struct SecurityView {
     pub enabled: bool,
     /// When the authenticator app was enrolled.
     pub totp_since: Option<Time>,
+    /// The phone that gets codes, masked.
+    pub phone: Option<String>,
     /// Oldest first.
     pub passkeys: Vec<Passkey>,
     /// Whether browsers make passkeys for this address.
@@ -62,7 +64,8 @@ pub fn page(at: &Frame<'_>, view: &SecurityView) -> Markup {
             (Notice::new(Tone::Warn, "Administrators of this installation need a second factor. Enrol a passkey or an authenticator app; then everything else is open to you."))
         }
         (problem(view.problem.as_deref()))
-        div.pair { (app(at, view)) (recovery(view)) }
+        div.pair { (app(at, view)) (phone(view)) }
+        (recovery(view))
         (passkeys(at, view))
         (identities::section(at, &view.identities, &view.sign_in_providers))
         (sessions(at, &view.sessions))
@@ -85,6 +88,24 @@ fn app(at: &Frame<'_>, view: &SecurityView) -> Markup {
                     button type="submit" class=(if view.enabled { "btn" } else { "btn go" }) { (if view.totp_since.is_some() { "Use another app" } else { "Set up an app" }) }
                 }
                 @if view.totp_since.is_some() { (off("totp", "Remove the app", "Remove the authenticator app?")) }
+            }
+        } },
+    )
+}
+
+fn phone(view: &SecurityView) -> Markup {
+    let state = if view.phone.is_some() { status(Tone::Ok, "on") } else { status(Tone::Plain, "off") };
+    card(
+        "Text messages",
+        state,
+        html! { div.stack {
+            @match &view.phone {
+                Some(number) => p { "Signing in can be completed with a code that is sent to " span.mono { (number) } "." },
+                None => p { "Codes by text message. Better than a password alone, weaker than an app or a passkey: numbers can be taken over." },
+            }
+            div.row.wrap {
+                a.btn href="/settings/security/phone" { (if view.phone.is_some() { "Use another phone" } else { "Set up a phone" }) }
+                @if view.phone.is_some() { (off("sms", "Remove the phone", "Remove the phone?")) }
             }
         } },
     )
@@ -238,6 +259,56 @@ pub fn totp(at: &Frame<'_>, view: &TotpView) -> Markup {
         }
     };
     inside(at, "Set up an authenticator app", body)
+}
+
+/// What the page of a phone shows.
+#[derive(Default)]
+pub struct PhoneView {
+    /// The number that waits for its first code, masked.
+    pub pending: Option<String>,
+    /// What was typed as the number.
+    pub number: String,
+    /// What is wrong with the number or the code.
+    pub faults: Vec<engify_core::error::Detail>,
+    /// What is wrong beyond them.
+    pub problem: Option<String>,
+}
+
+/// `/settings/security/phone`
+pub fn phone_page(at: &Frame<'_>, view: &PhoneView) -> Markup {
+    let faults = Faults(&view.faults);
+    let waiting = view.pending.is_some();
+    let number = Field::input("tel", "Phone number", "phone")
+        .value(&view.number)
+        .placeholder("+15005550006")
+        .required()
+        .autocomplete("tel")
+        .help("With its country. A code goes there; nothing changes until you type it.")
+        .faults(faults);
+    let body = html! {
+        (problem(view.problem.as_deref()))
+        div.pair {
+            (card("1. Your number", html! {}, html! {
+                form.stack.gap-16 method="post" action="/settings/security/phone" {
+                    (if waiting { number } else { number.focus() })
+                    div.row {
+                        button type="submit" class=(if waiting { "btn" } else { "btn go" }) { (if waiting { "Send another code" } else { "Send a code" }) }
+                        a.btn.bare href="/settings/security" { "Not now" }
+                    }
+                }
+            }))
+            @if let Some(pending) = &view.pending {
+                (card("2. Type the code", html! {}, html! {
+                    form.stack.gap-16 method="post" action="/settings/security/phone/confirm" {
+                        (Field::text("Code", "code").required().autocomplete("one-time-code").help("Six digits; they work for 10 minutes. Other browsers are then signed out.").faults(faults).focus())
+                        p.quiet { "Sent to " span.mono { (pending) } "." }
+                        div.row { button.btn.go type="submit" { "Turn it on" } }
+                    }
+                }))
+            }
+        }
+    };
+    inside(at, "Set up a phone", body)
 }
 
 /// Recovery codes, this once.

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use engify_app::accounts::{self, Ending};
 use engify_app::factors::recovery::Codes;
-use engify_app::factors::{self, passkeys, totp};
+use engify_app::factors::{self, passkeys, sms, totp};
 use engify_app::limits::presets;
 use engify_core::account::Session;
 use engify_core::factor::FactorKind;
@@ -17,13 +17,14 @@ use super::said::Said;
 use super::visit::Visit;
 use super::{go, ok};
 use crate::extract::Form;
-use crate::pages::security::{self as pages, SecurityView, SessionRow, TotpView};
+use crate::pages::security::{self as pages, PhoneView, SecurityView, SessionRow, TotpView};
 use crate::policy::Policy;
 use crate::reply::{Failure, Reply};
 use crate::route::Route;
 
 const PAGE: &str = "/settings/security";
 const TOTP: &str = "/settings/security/totp";
+const PHONE: &str = "/settings/security/phone";
 
 pub(super) fn routes() -> Vec<Route> {
     const OWN: Policy = Policy::SIGNED_IN.before_enrolment();
@@ -35,6 +36,9 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get(TOTP, OWN, totp_page).page(),
         Route::post(TOTP, STEP, enroll).page(),
         Route::post("/settings/security/totp/confirm", STEP, confirm).page(),
+        Route::get(PHONE, OWN, phone_page).page(),
+        Route::post(PHONE, STEP, send_to_phone).page(),
+        Route::post("/settings/security/phone/confirm", STEP, confirm_phone).page(),
         Route::post("/settings/security/codes", STEP, renew).page(),
         Route::post("/settings/security/remove", STEP, remove).page(),
         Route::post("/settings/security/passkeys/{id}/rename", CHANGE, rename).page(),
@@ -65,6 +69,7 @@ async fn view(visit: &Visit) -> Result<SecurityView> {
         must_enrol: status.required && status.factors.is_empty(),
         enabled: !status.factors.is_empty(),
         totp_since: status.totp_since,
+        phone: status.phone,
         passkeys: status.passkeys,
         passkeys_possible: passkeys::are_possible(visit.app()),
         recovery_codes: status.recovery_codes,
@@ -134,6 +139,44 @@ async fn confirm(visit: Visit, Form(form): Form<Code>) -> Reply {
             Ok(unkept(wrong.reply(pages::totp(&visit.frame(), &view))))
         }
     }
+}
+
+async fn phone_page(visit: Visit) -> Reply {
+    let view = PhoneView { pending: sms::pending(&visit.ctx).await?, ..PhoneView::default() };
+    Ok(ok(pages::phone_page(&visit.frame(), &view)))
+}
+
+#[derive(Deserialize)]
+struct Number {
+    phone: String,
+}
+
+async fn send_to_phone(visit: Visit, Form(form): Form<Number>) -> Reply {
+    match sms::enroll(&visit.ctx, &form.phone).await {
+        Ok(()) => Ok(Said::CodeSent.at(PHONE)),
+        Err(error) => phone_again(visit, form.phone, error).await,
+    }
+}
+
+async fn confirm_phone(visit: Visit, Form(form): Form<Code>) -> Reply {
+    match sms::confirm(&visit.ctx, &Secret::new(form.code)).await {
+        Ok(codes) if codes.is_empty() => Ok(Said::FactorOn.at(PAGE)),
+        Ok(codes) => Ok(shown_once(&visit.at(PHONE), &codes)),
+        Err(error) => phone_again(visit, String::new(), error).await,
+    }
+}
+
+/// The page of the phone again, with what is wrong.
+async fn phone_again(visit: Visit, number: String, error: Error) -> Reply {
+    let wrong = Wrong::of(error)?;
+    let visit = visit.at(PHONE);
+    let view = PhoneView {
+        pending: sms::pending(&visit.ctx).await?,
+        number,
+        faults: wrong.faults(&[]),
+        problem: Some(wrong.problem(&["phone", "code"])),
+    };
+    Ok(wrong.reply(pages::phone_page(&visit.frame(), &view)))
 }
 
 async fn renew(visit: Visit) -> Reply {

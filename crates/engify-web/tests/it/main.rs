@@ -21,6 +21,7 @@ mod messages;
 mod oauth;
 mod organizations;
 mod part_issuer;
+mod part_twilio;
 mod passkeys;
 mod provider_keys;
 mod recovery;
