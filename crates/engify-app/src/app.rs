@@ -94,7 +94,7 @@ impl App {
         let tallies = Arc::new(Tallies::default());
         let chain_keys = ChainKeys::new(&settings, &secret)?;
         let app = Self(Arc::new(Inner {
-            caches: Caches::new(),
+            caches: Caches::new(&store, shared.clone(), clock.clone()),
             limiter: Limiter::new(clock.clone(), shared.clone()),
             tries: Tries::new(clock.clone(), shared.clone()),
             hasher: Hasher::new(),
@@ -146,9 +146,9 @@ impl App {
         self.0.started.elapsed()
     }
 
-    /// Grows whenever the library changes, by whichever process: what is made from the library is stale when it has grown.
-    pub fn library_generation(&self) -> u64 {
-        self.0.caches.generation()
+    /// What caches of things made from the library stand on: they end when it changes, by whichever process.
+    pub fn cache_backing(&self) -> cache::Backing {
+        self.0.caches.backing().clone()
     }
 
     pub(crate) fn store(&self) -> &Store {

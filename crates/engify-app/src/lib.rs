@@ -9,7 +9,7 @@ pub mod ai;
 mod app;
 pub mod audit;
 mod behind;
-mod cache;
+pub mod cache;
 mod cells;
 mod content;
 mod ctx;

@@ -12,7 +12,7 @@
 //! | `explain(&Find) -> Result<QueryPlan>` | the database's own plan |
 //! | `stats(&[Collection]) -> Result<Vec<CollectionStats>>` | one for each collection |
 //! | `ping() -> Result<()>` | one round trip |
-//! | `journal_after(position, limit) -> Result<Vec<Change>>` | what was committed behind `position`, in order |
+//! | `journal_after(position, limit) -> Result<Vec<Change>>` | what was committed behind `position`, in order; MongoDB's also says whether it is all |
 //! | `journal_position() -> Result<u64>` | the last position; 0 for an empty journal |
 //! | `snapshot() -> Result<(View, u64)>` | one moment and its position; MongoDB's also says whether it is exact |
 //! | `load(&Collection, docs)`, `apply(changes)` | whole documents as they are, unjournaled |

@@ -82,8 +82,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Delivers what others committed since.
-    pub(crate) async fn follow(&self, mongo: &Mongo, catalogue: &Catalogue, feed: &Feed) -> Result<()> {
+    /// Delivers what others committed since; says whether that was all.
+    pub(crate) async fn follow(&self, mongo: &Mongo, catalogue: &Catalogue, feed: &Feed) -> Result<bool> {
         let mut seen = self.seen.lock().await;
         self.catch_up(mongo, catalogue, feed, &mut seen).await
     }
@@ -136,15 +136,14 @@ impl Follower {
         catalogue: &Catalogue,
         feed: &Feed,
         seen: &mut u64,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         loop {
-            let changes = mongo.journal_after(*seen, PAGE).await?;
-            let Some(last) = changes.last().map(|change| change.position) else { return Ok(()) };
-            let full = changes.len() == PAGE as usize;
+            let (changes, all) = mongo.journal_after(*seen, PAGE).await?;
+            let Some(last) = changes.last().map(|change| change.position) else { return Ok(all) };
             self.pass_on(catalogue, feed, changes).await?;
             *seen = last;
-            if !full {
-                return Ok(());
+            if all {
+                return Ok(true);
             }
         }
     }

@@ -239,7 +239,8 @@ impl Mongo {
     }
 
     /// What was committed behind `position`, in order; see [`journal`] on gaps.
-    pub(crate) async fn journal_after(&self, position: u64, limit: u32) -> Result<Vec<Change>> {
+    /// What was committed behind a position, in order, and whether that is all there is.
+    pub(crate) async fn journal_after(&self, position: u64, limit: u32) -> Result<(Vec<Change>, bool)> {
         let _open = self.enter().await?;
         within(DEADLINE, "journal", self.inner.journal.behind(position, limit)).await
     }

@@ -26,13 +26,17 @@ use crate::search::{Catalogue, Facets, Hits, Search};
 use crate::snapshot::{Snapshot, View};
 use crate::sqlite::Sqlite;
 use crate::{Doc, collections};
+use outlook::Outlook;
 
 mod options;
+mod outlook;
 
 pub use options::{Options, Target};
 
 /// How long another process's commit may stay unseen.
 const FOLLOW_EVERY: Duration = Duration::from_millis(250);
+/// How long a MongoDB may take to say what others committed before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// An open database. Cheap to clone; the last clone's end, or [`Store::close`], ends its threads and connections.
 #[derive(Debug, Clone)]
@@ -46,6 +50,7 @@ struct Inner {
     catalogue: Catalogue,
     feed: Feed,
     clock: Clock,
+    outlook: Arc<Outlook>,
     slow_query: Duration,
     closed: AtomicBool,
 }
@@ -79,12 +84,14 @@ impl Store {
                 (Backend::Mongo(mongo, follower), Catalogue::in_memory(&options)?)
             }
         };
+        let outlook = Arc::new(Outlook::new());
         let store = Self {
             inner: Arc::new(Inner {
                 backend,
                 catalogue,
                 feed,
                 clock,
+                outlook,
                 slow_query,
                 closed: AtomicBool::new(false),
             }),
@@ -208,6 +215,16 @@ impl Store {
         self.inner.feed.subscribe()
     }
 
+    /// Looks for other processes' commits now rather than at the next turn.
+    pub fn look(&self) {
+        self.inner.outlook.look();
+    }
+
+    /// How long ago it was that every commit was known to be in the feed: under 250 ms while all is well.
+    pub fn lag(&self) -> Duration {
+        self.inner.outlook.lag()
+    }
+
     /// One page of the library that matches.
     ///
     /// # Errors
@@ -318,7 +335,7 @@ impl Store {
         let limit = limit.clamp(1, LIMIT);
         match &self.inner.backend {
             Backend::Sqlite(sqlite) => sqlite.journal_after(position, limit).await,
-            Backend::Mongo(mongo, _) => Box::pin(mongo.journal_after(position, limit)).await,
+            Backend::Mongo(mongo, _) => Ok(Box::pin(mongo.journal_after(position, limit)).await?.0),
         }
     }
 
@@ -414,8 +431,11 @@ impl Store {
         }
     }
 
-    /// Runs one operation and says so when it was slow.
+    /// Runs one operation and says so when it was slow. A MongoDB that is known to be away is not asked.
     async fn timed<T>(&self, name: &'static str, operation: impl Future<Output = Result<T>>) -> Result<T> {
+        if let Backend::Mongo(..) = &self.inner.backend {
+            self.inner.outlook.reachable()?;
+        }
         let begun = Instant::now();
         let result = operation.await;
         let elapsed = begun.elapsed();
@@ -427,28 +447,31 @@ impl Store {
 
     /// Looks for other processes' commits until the store is closed or its last clone is gone.
     fn follow_others(&self) {
-        let inner = Arc::downgrade(&self.inner);
+        let weak = Arc::downgrade(&self.inner);
+        let outlook = Arc::clone(&self.inner.outlook);
         tokio::spawn(async move {
-            let mut away = false;
             loop {
-                tokio::time::sleep(FOLLOW_EVERY).await;
-                let Some(inner) = inner.upgrade() else { return };
+                outlook.next_look(FOLLOW_EVERY).await;
+                let Some(inner) = weak.upgrade() else { return };
                 if inner.closed.load(Ordering::Acquire) {
                     return;
                 }
+                let begun = Instant::now();
                 let followed = match &inner.backend {
-                    Backend::Sqlite(sqlite) => sqlite.follow().await,
+                    Backend::Sqlite(sqlite) => sqlite.follow().await.map(|()| true),
                     Backend::Mongo(mongo, follower) => {
-                        Box::pin(follower.follow(mongo, &inner.catalogue, &inner.feed)).await
+                        let look = Box::pin(follower.follow(mongo, &inner.catalogue, &inner.feed));
+                        match tokio::time::timeout(PATIENCE, look).await {
+                            Ok(followed) => followed,
+                            // Much to read, or nobody there.
+                            Err(_) => match tokio::time::timeout(PATIENCE, Box::pin(mongo.ping())).await {
+                                Ok(answered) => answered.map(|()| false),
+                                Err(_) => Err(outlook::silent()),
+                            },
+                        }
                     }
                 };
-                // One line when it breaks, one when it is back, none in between.
-                if let Err(fault) = &followed
-                    && !away
-                {
-                    warn!(error = %fault, "the changes of other processes are not seen for now");
-                }
-                away = followed.is_err();
+                outlook.looked(begun, followed);
             }
         });
     }

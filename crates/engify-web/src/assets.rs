@@ -103,6 +103,12 @@ impl Assets {
         file.map_or_else(|| format!("{PREFIX}{name}"), |file| file.url.clone())
     }
 
+    /// A word that changes with any of the files.
+    pub fn fingerprint(&self) -> String {
+        let etags: Vec<&str> = self.0.files.iter().map(|file| file.etag.as_str()).collect();
+        hex::encode(&Sha256::digest(etags.concat())[..6])
+    }
+
     /// Finds a file by its address, `/assets/…`. Only names of the table are ever opened.
     pub fn find(&self, path: &str) -> Option<Asset> {
         let file = self.0.files.iter().find(|file| file.url == path)?;

@@ -21,7 +21,7 @@ use http_body_util::BodyExt;
 
 use crate::extract::BodyBound;
 use crate::outer::{RequestId, Seen};
-use crate::page_cache::LARGEST;
+use crate::page_cache::{Kept, LARGEST};
 use crate::policy::{Access, Policy};
 use crate::reply::Failure;
 use crate::route::{Route, too_large};
@@ -37,6 +37,13 @@ struct Guard {
     path: &'static str,
     policy: Policy,
     is_page: bool,
+}
+
+/// Who asks for what, as pages of failures need to know it.
+struct Page<'a> {
+    ctx: &'a Ctx,
+    path: &'a str,
+    back: &'a str,
 }
 
 /// A route behind its policy.
@@ -74,14 +81,12 @@ impl Guard {
         parts.extensions.insert(ctx.clone());
         parts.extensions.insert(BodyBound(self.policy.body));
         let request = Request::from_parts(parts, body);
-        let generation = self.web.app.library_generation();
-        let mut response = match tokio::time::timeout(self.policy.deadline, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => {
-                let message =
-                    format!("No answer within {} seconds; try again.", self.policy.deadline.as_secs());
-                Failure(Error::new(Kind::Timeout, "deadline", message)).into_response()
+        let page = Page { ctx: &ctx, path: &path, back: &back };
+        let mut response = match self.policy.cache {
+            Some(ttl) if method == Method::GET && matches!(ctx.actor, Actor::Anonymous) => {
+                self.kept(ttl, request, next, &page).await
             }
+            _ => self.answer(request, next, &page).await,
         };
         response
             .extensions_mut()
@@ -91,22 +96,39 @@ impl Guard {
         {
             write_standing(response.headers_mut(), &standing);
         }
-        if self.is_page {
-            response = site::with_face(&self.web, &ctx, (&path, &back), response);
-        }
         if !matches!(ctx.actor, Actor::Anonymous) {
             security::keep_private(response.headers_mut());
         }
-        match self.policy.cache {
-            Some(ttl) if method == Method::GET && matches!(ctx.actor, Actor::Anonymous) => {
-                self.keep(path, generation, ttl, response).await
-            }
-            _ => response,
-        }
+        response
     }
 
-    /// Keeps a good reply for the next stranger who asks the same.
-    async fn keep(&self, key: String, generation: u64, ttl: Duration, response: Response) -> Response {
+    /// What the handler answers in time.
+    async fn answer(&self, request: Request, next: Next, page: &Page<'_>) -> Response {
+        let response = match tokio::time::timeout(self.policy.deadline, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => {
+                let message =
+                    format!("No answer within {} seconds; try again.", self.policy.deadline.as_secs());
+                Failure(Error::new(Kind::Timeout, "deadline", message)).into_response()
+            }
+        };
+        if self.is_page {
+            return site::with_face(&self.web, page.ctx, (page.path, page.back), response);
+        }
+        response
+    }
+
+    /// What was kept, here or at another replica, or what the handler answers, kept for the next stranger who asks the
+    /// same. While that cannot be had because something is away, what was kept before.
+    async fn kept(&self, ttl: Duration, request: Request, next: Next, page: &Page<'_>) -> Response {
+        let slot = match self.web.pages.find(page.path).await {
+            Ok(kept) => return kept.reply(),
+            Err(slot) => slot,
+        };
+        let response = self.answer(request, next, page).await;
+        if matches!(response.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT) {
+            return slot.stale().map_or(response, |(kept, age)| kept.stale_reply(age));
+        }
         let small = response.body().size_hint().exact().is_some_and(|size| size <= LARGEST as u64);
         if response.status() != StatusCode::OK
             || !small
@@ -118,8 +140,7 @@ impl Guard {
         let Ok(bytes) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
             return Failure(Error::internal("a reply of known size broke off")).into_response();
         };
-        let kept = (parts.status, parts.headers.clone(), bytes.clone(), self.path);
-        self.web.pages.put(key, generation, ttl, kept);
+        slot.fill(Kept::new(self.path, parts.headers.clone(), bytes.clone()), ttl).await;
         Response::from_parts(parts, bytes.into())
     }
 
@@ -142,8 +163,13 @@ impl Guard {
         let cookie = session_cookie(headers, settings.is_https());
         let credential = cookie.map_or(Credential::None, Credential::Session);
         match accounts::resolve(&self.web.app, credential, origin.clone()).await {
-            // What is open to everybody answers also while nobody can be recognised: health above all.
-            Err(error) if error.kind() == Kind::Unavailable && self.policy.access == Access::Public => {
+            // What is open to everybody answers also while nobody can be recognised: health above all. What would look
+            // different to its owner must not: it would lack what is theirs.
+            Err(error)
+                if error.kind() == Kind::Unavailable
+                    && self.policy.access == Access::Public
+                    && self.policy.cache.is_none() =>
+            {
                 Ok(Ctx::new(&self.web.app, Actor::Anonymous, origin))
             }
             resolved => resolved,

@@ -121,7 +121,7 @@ impl Server {
             return None;
         }
         let key = request.uri().path_and_query()?.as_str();
-        self.web.pages.get(key, self.web.app.library_generation())
+        self.web.pages.peek(key)
     }
 
     fn finish(
@@ -162,12 +162,11 @@ impl Server {
         let coding = Coding::chosen(request.headers());
         let packed = kept.packed(coding, &self.common);
         let mut response = Response::new(Body::from(packed.body.clone()));
-        *response.status_mut() = kept.status;
         let headers = response.headers_mut();
         headers.clone_from(&packed.headers);
         let took = began.elapsed();
         kept.figures.count(kept.route, took);
-        let (path, status) = (request.uri().path(), kept.status);
+        let (path, status) = (request.uri().path(), StatusCode::OK);
         log_request(&Line { id: &id, method: "GET", path, route: kept.route, status, user: None, took });
         if let Ok(value) = HeaderValue::try_from(id) {
             headers.insert(REQUEST_ID, value);

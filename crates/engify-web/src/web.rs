@@ -9,7 +9,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::assets::Assets;
 use crate::outer::Server;
-use crate::page_cache::PageCache;
+use crate::page_cache::{PageCache, Replies};
 use crate::route::Route;
 use crate::{api, guard, outer, security, site};
 
@@ -47,9 +47,11 @@ pub fn routes() -> Vec<Route> {
 /// The server: every route behind its policy, and around all of them request ids, the log, figures and headers.
 pub fn server(app: &App, options: Options) -> Server {
     let assets = Assets::new(app.settings().core.assets_dir.clone());
-    let web = Web(Arc::new(Shared { app: app.clone(), assets, pages: PageCache::new(), options }));
+    let routes = routes();
+    let pages = Replies::cache(&routes, &assets, app.cache_backing());
+    let web = Web(Arc::new(Shared { app: app.clone(), assets, pages, options }));
     let mut router = Router::new();
-    for route in routes() {
+    for route in routes {
         let (path, methods) = guard::guarded(route, &web);
         router = router.route(path, methods);
     }

@@ -150,7 +150,7 @@ async fn return_prompts(ctx: &Ctx, organization: &Organization) -> Result<()> {
                 .or_skip();
             batch = batch.patch::<Prompt>(patch);
         }
-        store.write(batch).await?;
-        ctx.app().caches().library_changed();
+        let position = store.write(batch).await?;
+        ctx.app().caches().library_changed(position);
     }
 }

@@ -56,8 +56,8 @@ pub async fn create(ctx: &Ctx, new: New) -> Result<Prompt> {
         let audit =
             ctx.audit(Action::PromptCreated, Outcome::Success, target(&prompt), changed(&(), &told(&prompt)));
         match ctx.app().store().write(Batch::new().insert(&prompt)?.insert(&version)?.insert(&audit)?).await {
-            Ok(_) => {
-                ctx.app().caches().library_changed();
+            Ok(position) => {
+                ctx.app().caches().library_changed(position);
                 return Ok(prompt);
             }
             Err(fault) if fault.code() == "duplicate" && wanted.is_none() => {
@@ -252,9 +252,9 @@ async fn write(
     let batch =
         batch.patch::<Prompt>(patch).insert(&ctx.audit(action, Outcome::Success, target(new), details))?;
     let written = ctx.app().store().write(batch).await;
-    written
+    let position = written
         .map_err(|fault| if matches!(fault.code(), "stale" | "duplicate") { conflict() } else { fault })?;
-    ctx.app().caches().library_changed();
+    ctx.app().caches().library_changed(position);
     Ok(())
 }
 
@@ -268,8 +268,8 @@ pub async fn delete(ctx: &Ctx, slug: &str) -> Result<()> {
     let batch = deletion(ctx, ctx.scope(), &prompt).await?;
     let details = json!({ "title": prompt.draft.title, "version": prompt.version });
     let audit = ctx.audit(Action::PromptDeleted, Outcome::Success, target(&prompt), details);
-    ctx.app().store().write(batch.insert(&audit)?).await?;
-    ctx.app().caches().library_changed();
+    let position = ctx.app().store().write(batch.insert(&audit)?).await?;
+    ctx.app().caches().library_changed(position);
     Ok(())
 }
 

@@ -45,8 +45,8 @@ pub async fn rate(ctx: &Ctx, slug: &str, stars: u8) -> Result<()> {
             Batch::new().patch::<Rating>(replace).patch::<Prompt>(counts.add("ratingSum", by))
         }
     };
-    ctx.app().store().write(batch).await?;
-    ctx.app().caches().library_changed();
+    let position = ctx.app().store().write(batch).await?;
+    ctx.app().caches().library_changed(position);
     Ok(())
 }
 

@@ -189,7 +189,6 @@ impl<'a> Import<'a> {
 
     async fn end(mut self) -> Result<ImportReport> {
         self.write().await?;
-        self.ctx.app().caches().library_changed();
         Ok(self.report)
     }
 
@@ -249,14 +248,20 @@ impl<'a> Import<'a> {
         if waiting.is_empty() {
             return Ok(());
         }
-        let store = self.ctx.app().store();
+        let (store, caches) = (self.ctx.app().store(), self.ctx.app().caches());
         match store.write(self.batch(self.ctx, &waiting)?).await {
-            Ok(_) => self.report.created += waiting.len(),
+            Ok(position) => {
+                self.report.created += waiting.len();
+                caches.library_changed(position);
+            }
             Err(fault) if fault.code() == "duplicate" => {
                 // Somebody took one of these slugs in this moment: one by one, so that only that one is refused.
                 for one in &waiting {
                     match store.write(self.batch(self.ctx, std::slice::from_ref(one))?).await {
-                        Ok(_) => self.report.created += 1,
+                        Ok(position) => {
+                            self.report.created += 1;
+                            caches.library_changed(position);
+                        }
                         Err(fault) if fault.code() == "duplicate" => {
                             let reason = format!("slug {} was taken meanwhile", one.2.slug);
                             self.report.refuse(&one.0, one.1, reason);

@@ -67,9 +67,9 @@ pub async fn delete(ctx: &Ctx, id: &str) -> Result<()> {
         .delete::<Factors>(scope.clone(), &user.id)
         .delete::<User>(scope, &user.id)
         .insert(&audit)?;
-    ctx.app().store().write(batch).await?;
+    let position = ctx.app().store().write(batch).await?;
     doors.forget(ctx.app()).await;
-    ctx.app().caches().library_changed();
+    ctx.app().caches().library_changed(position);
     tracing::info!(user.id = %user.id, "account.deleted");
     Ok(())
 }

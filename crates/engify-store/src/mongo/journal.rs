@@ -118,8 +118,12 @@ impl Journal {
         let _ = tokio::time::timeout(Duration::from_secs(1), settled).await;
     }
 
-    /// What was committed behind `after`, in order, at most `limit`.
-    pub(super) async fn behind(&self, after: u64, limit: u32) -> Result<Vec<Change>, mongodb::error::Error> {
+    /// What was committed behind `after`, in order, at most `limit`, and whether that is all there is.
+    pub(super) async fn behind(
+        &self,
+        after: u64,
+        limit: u32,
+    ) -> Result<(Vec<Change>, bool), mongodb::error::Error> {
         let (top, _) = self.top().await?;
         let settled = self.clock.now().minus(PATIENCE);
         let mut changes = Vec::new();
@@ -133,17 +137,18 @@ impl Journal {
                 entries = self.read(doc! { "_id": { "$gt": signed(end) } }, limit).await?;
             }
             if entries.is_empty() {
-                break;
+                // Whoever holds these positions has not committed yet.
+                return Ok((changes, true));
             }
             for entry in entries {
                 if entry.position != seen + 1 && entry.at > settled {
-                    return Ok(changes);
+                    return Ok((changes, false));
                 }
                 seen = entry.position;
                 changes.extend(entry.into_change());
             }
         }
-        Ok(changes)
+        Ok((changes, seen >= top))
     }
 
     /// The last position with nothing unsettled before it; 0 for an empty journal.
