@@ -6,6 +6,8 @@ use crate::workspace::Workspace;
 use crate::{Outcome, process, test};
 
 #[derive(clap::Args)]
+// Two structs of this name would be two groups of this name.
+#[group(skip)]
 pub(crate) struct Options {
     #[command(flatten)]
     test: test::Options,

@@ -47,6 +47,9 @@ fn fitted(shipped: &str, port: u16, servers: &[SocketAddr]) -> Result<String> {
         if word == "bind :8080" {
             ports += 1;
             text.push_str(&format!("    bind 127.0.0.1:{port}\n"));
+        } else if word.starts_with("maxconn ") {
+            // It wants two open files for each, which a developer's machine need not allow.
+            text.push_str("    maxconn 1000\n");
         } else if word.starts_with("server-template ") {
             pools += 1;
             for (number, server) in servers.iter().enumerate() {
@@ -69,12 +72,12 @@ mod tests {
 
     #[test]
     fn the_shipped_file_is_fitted_and_nothing_else_is_changed() {
-        let shipped = "global\nfrontend f\n    bind :8080\nbackend b\n    server-template replica 6 engify:3000\n    balance leastconn\n";
+        let shipped = "global\n    maxconn 20000\nfrontend f\n    bind :8080\nbackend b\n    server-template replica 6 engify:3000\n    balance leastconn\n";
         let servers = [here(1), here(2)];
         let fitted = fitted(shipped, 9, &servers).expect("a file");
         assert_eq!(
             fitted,
-            "global\nfrontend f\n    bind 127.0.0.1:9\nbackend b\n    server replica1 127.0.0.1:1\n    server replica2 127.0.0.1:2\n    balance leastconn\n"
+            "global\n    maxconn 1000\nfrontend f\n    bind 127.0.0.1:9\nbackend b\n    server replica1 127.0.0.1:1\n    server replica2 127.0.0.1:2\n    balance leastconn\n"
         );
         assert!(super::fitted("backend b\n", 9, &servers).is_err());
     }
