@@ -58,9 +58,6 @@ pub(super) async fn library(ctx: &Ctx) -> Result<Value> {
     for Candidate { prompt, .. } in &candidates {
         feature(ctx, prompt).await?;
     }
-    if corrected > 0 || !candidates.is_empty() {
-        ctx.app().caches().library_changed();
-    }
     Ok(json!({ "corrected": corrected, "featured": candidates.len() }))
 }
 
