@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::{Buf as _, Bytes};
 use engify_app::cache::{Backing, Family, Tiered};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use crate::assets::{self, Assets};

@@ -12,7 +12,7 @@ use std::time::Duration;
 const TRUST: Duration = Duration::from_millis(750);
 
 /// What one replica knows of the library's changes.
-pub struct Freshness {
+pub(crate) struct Freshness {
     /// Whether the positions below are known at all.
     known: AtomicBool,
     /// Everything up to here was seen.
