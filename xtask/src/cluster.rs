@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{News, must_run};
+use crate::process::{Leashed, News, must_run};
 use crate::server::{self, Scratch, free_port, here};
 use crate::workspace::Workspace;
 use crate::{Outcome, parts};
@@ -65,6 +65,7 @@ pub(crate) struct Cluster {
     pub(crate) database: Database,
     /// The last replica's network; none where it was not asked for, or this user may not make one.
     pub(crate) network: Option<Network>,
+    _sweeper: Leashed,
     _scratch: Scratch,
 }
 
@@ -100,6 +101,10 @@ pub(crate) fn binary(workspace: &Workspace, given: Option<&Path>, release: bool)
 impl Cluster {
     pub(crate) fn start(workspace: &Workspace, plan: &Plan) -> Result<Self> {
         let scratch = Scratch::make(workspace)?;
+        // Outlives Ctrl-C and everything else by a second, and then takes the data away.
+        let sweeper = Leashed::start("sh", 10, scratch.log("sweeper.log"), |command| {
+            command.args(["-c", "trap '' TERM; sleep infinity"]).env("LEASH_SCRATCH", &scratch.0);
+        })?;
         let network = if plan.with_network { Network::make(&scratch)? } else { None };
         // Where a replica in a network of its own finds what the others find on this machine.
         let host = network.as_ref().map_or(here(0).ip(), Network::outside);
@@ -129,6 +134,7 @@ impl Cluster {
             redis,
             database,
             network,
+            _sweeper: sweeper,
             _scratch: scratch,
         })
     }
