@@ -3,7 +3,11 @@
 //! This crate knows neither the application's rules nor HTTP nor a terminal: it answers with data that the command
 //! line prints, as a table for people or as JSON for scripts.
 
+pub mod backup;
 pub mod config;
+pub mod contents;
 pub mod database;
 pub mod ready;
 pub mod redis;
+pub mod scratch;
+pub mod seal;

@@ -13,10 +13,31 @@ pub struct Backups {
     pub target: ObjectPlace,
     /// `BACKUP_REPLICA_TARGET`: a second place that gets the same.
     pub replica: Option<ObjectPlace>,
-    /// `BACKUP_ENCRYPTION_KEY`: what leaves this machine is encrypted with it.
+    /// `BACKUP_ENCRYPTION_KEY`: what leaves this machine is encrypted with it. 64 hex digits, or an age identity.
     pub encryption_key: Option<Secret<String>>,
+    /// `ENGIFY_BACKUP_KEEP_DAYS`: how long backups are kept.
+    pub keep: KeepDays,
     /// How S3 is spoken to, where a place is one.
     pub s3: S3,
+}
+
+/// How long backups are kept once a newer one was proven, days; 0 for ever. The default is the operations guide's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepDays {
+    /// Those of every few hours.
+    pub snapshot: u32,
+    /// Those of every day.
+    pub daily: u32,
+    /// Those of every week.
+    pub weekly: u32,
+    /// Those that somebody asked for.
+    pub manual: u32,
+}
+
+impl Default for KeepDays {
+    fn default() -> Self {
+        Self { snapshot: 30, daily: 30, weekly: 90, manual: 90 }
+    }
 }
 
 /// A place for objects: `file:path` or `s3://bucket/prefix`.
@@ -108,13 +129,38 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             );
         }
         let encryption_key = self.secret("BACKUP_ENCRYPTION_KEY");
-        if encryption_key.as_ref().is_some_and(|key| key.reveal().chars().count() < 16) {
+        if encryption_key.as_ref().is_some_and(|key| !is_identity(key.reveal())) {
             self.fault(
                 "BACKUP_ENCRYPTION_KEY",
-                "has fewer than 16 characters; make one with `openssl rand -hex 32`",
+                "is neither 32 bytes as 64 hex digits nor an age identity (AGE-SECRET-KEY-1…); make one with \
+                 `openssl rand -hex 32` or `age-keygen`",
             );
         }
-        Backups { target, replica, encryption_key, s3: self.s3() }
+        Backups { target, replica, encryption_key, keep: self.keep(), s3: self.s3() }
+    }
+
+    fn keep(&mut self) -> KeepDays {
+        const NAME: &str = "ENGIFY_BACKUP_KEEP_DAYS";
+        let mut keep = KeepDays::default();
+        for pair in self.text(NAME).iter().flat_map(|text| text.split(',')) {
+            let read = pair.split_once('=').and_then(|(kind, days)| {
+                let days = days.trim().parse().ok().filter(|days| *days <= 36_500)?;
+                Some((kind.trim(), days))
+            });
+            match read {
+                Some(("snapshot", days)) => keep.snapshot = days,
+                Some(("daily", days)) => keep.daily = days,
+                Some(("weekly", days)) => keep.weekly = days,
+                Some(("manual", days)) => keep.manual = days,
+                _ => {
+                    let issue = "names snapshot, daily, weekly or manual, each with days up to 36500 (0 is for ever), as in \
+                                 snapshot=30,daily=30,weekly=90,manual=90";
+                    self.fault(NAME, issue);
+                    break;
+                }
+            }
+        }
+        keep
     }
 
     fn place(&mut self, name: &str) -> Option<ObjectPlace> {
@@ -165,6 +211,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 }
 
+/// Whether a text has the shape of an age identity, or of its 32 bytes in hex.
+fn is_identity(text: &str) -> bool {
+    let hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hex || text.len() == 74 && text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-1")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,10 +245,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_named_is_kept_as_long_as_the_guide_says() {
+        let keep = |text: &str| {
+            let loaded = load(|name| (name == "ENGIFY_BACKUP_KEEP_DAYS").then(|| text.to_owned()));
+            loaded.map(|settings| settings.backups.keep).unwrap()
+        };
+        assert_eq!(keep(""), KeepDays { snapshot: 30, daily: 30, weekly: 90, manual: 90 });
+        assert_eq!(keep(" daily = 7,manual=0"), KeepDays { daily: 7, manual: 0, ..KeepDays::default() });
+    }
+
+    #[test]
     fn what_belongs_together_is_asked_for_together() {
         assert_eq!(faults(&[("AWS_ACCESS_KEY_ID", "id")]), ["AWS_SECRET_ACCESS_KEY"]);
         assert_eq!(faults(&[("AWS_SERVER_SIDE_ENCRYPTION", "aws:kms")]), ["AWS_SSE_KMS_KEY_ID"]);
-        assert_eq!(faults(&[("BACKUP_ENCRYPTION_KEY", "short")]), ["BACKUP_ENCRYPTION_KEY"]);
+        assert_eq!(
+            faults(&[("BACKUP_ENCRYPTION_KEY", "sixteen or more characters")]),
+            ["BACKUP_ENCRYPTION_KEY"]
+        );
+        for wrong in ["snapshot", "hourly=3", "daily=-1", "daily=3,", "weekly=36501"] {
+            assert_eq!(faults(&[("ENGIFY_BACKUP_KEEP_DAYS", wrong)]), ["ENGIFY_BACKUP_KEEP_DAYS"], "{wrong}");
+        }
+        assert!(faults(&[("BACKUP_ENCRYPTION_KEY", &"aB".repeat(32))]).is_empty());
         let same = [("BACKUP_TARGET", "s3://abc/d"), ("BACKUP_REPLICA_TARGET", "s3://abc/d/")];
         assert_eq!(faults(&same), ["BACKUP_REPLICA_TARGET"]);
     }

@@ -172,7 +172,8 @@ settings! {
     Backups {
         "BACKUP_TARGET" plain ["file: in the data dir"] "Where backups and the shipped journal go: file:path or s3://bucket/prefix." e.g. "s3://bucket/prefix";
         "BACKUP_REPLICA_TARGET" plain [""] "A second place that gets the same." e.g. "s3://other-bucket/prefix";
-        "BACKUP_ENCRYPTION_KEY" secret [""] "Encrypts backups and the shipped journal; at least 16 characters. Keep it elsewhere: without it nothing is restored.";
+        "BACKUP_ENCRYPTION_KEY" secret [""] "Encrypts backups and the shipped journal: 32 bytes as hex, or an age identity. Keep it elsewhere as well: without it nothing is restored.";
+        "ENGIFY_BACKUP_KEEP_DAYS" plain ["snapshot=30,daily=30,weekly=90,manual=90"] "How long backups are kept, in days, once a newer one was proven; 0 is for ever." e.g. "weekly=365";
         "AWS_ACCESS_KEY_ID" plain [""] "Credentials for S3.";
         "AWS_SECRET_ACCESS_KEY" secret [""] "Credentials for S3.";
         "AWS_SESSION_TOKEN" secret [""] "Beside credentials that live for hours only.";

@@ -1,0 +1,78 @@
+//! Where a backup is, as people write it: an id, a target, or the backup itself at a target.
+
+use engify_core::ids::BackupId;
+use engify_core::settings::ObjectPlace;
+use engify_core::{Error, Result};
+
+use super::BACKUPS;
+
+/// What somebody named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The target; none: that of the settings.
+    pub target: Option<ObjectPlace>,
+    /// The backup; none: the newest one there.
+    pub id: Option<BackupId>,
+}
+
+/// Reads an id, `file:folder`, a path, `s3://bucket/prefix`, or any of these with `backups/<id>` behind.
+///
+/// # Errors
+/// `invalid_request` for anything else.
+pub fn located(text: &str) -> Result<Located> {
+    let wrong = |issue: String| Error::field("backup", issue);
+    if !text.contains([':', '/', '\\', '.']) {
+        return Ok(Located { target: None, id: Some(BackupId::parse(text).map_err(wrong)?) });
+    }
+    let text = if text.starts_with("file:") || text.starts_with("s3://") {
+        text.to_owned()
+    } else {
+        format!("file:{text}")
+    };
+    let text = text.trim_end_matches('/');
+    let text = text.strip_suffix("/manifest.json").unwrap_or(text);
+    let (target, id) = match text.rsplit_once('/') {
+        Some((before, id)) => {
+            match before.strip_suffix(BACKUPS).map(|before| (before, BackupId::parse(id))) {
+                Some((before, Ok(id))) if before.ends_with(['/', ':']) => {
+                    (before.trim_end_matches('/'), Some(id))
+                }
+                _ => (text, None),
+            }
+        }
+        None => (text, None),
+    };
+    // `file:backups/<id>` is below the folder where the program runs, `file:/backups/<id>` below the root.
+    let target = match target {
+        "file:" if text.starts_with("file:/") => "file:/",
+        "file:" => "file:.",
+        target => target,
+    };
+    Ok(Located { target: Some(ObjectPlace::parse(target).map_err(wrong)?), id })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read_as_people_write_them() {
+        let read = |text: &str| {
+            let Located { target, id } = located(text).unwrap();
+            let words = [target.map(|place| place.to_string()), id.map(|id| id.to_string())];
+            words.map(Option::unwrap_or_default).join(" ")
+        };
+        assert_eq!(read("0199-ab"), " 0199-ab");
+        assert_eq!(read("file:/var/b"), "file:/var/b ");
+        assert_eq!(read("/var/b/backups/0199-ab/"), "file:/var/b 0199-ab");
+        assert_eq!(read("file:/var/b/backups/0199-ab/manifest.json"), "file:/var/b 0199-ab");
+        assert_eq!(read("backups/0199-ab"), "file:. 0199-ab");
+        assert_eq!(read("file:/backups/0199-ab"), "file:/ 0199-ab");
+        assert_eq!(read("s3://bucket/a/backups/0199-ab"), "s3://bucket/a 0199-ab");
+        assert_eq!(read("s3://bucket/backups/0199-ab"), "s3://bucket 0199-ab");
+        assert_eq!(read("s3://bucket/a"), "s3://bucket/a ");
+        for wrong in ["", "s3://", "what is this"] {
+            assert_eq!(located(wrong).unwrap_err().code(), "invalid_request", "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Leftovers of runs that were killed: records, parts without a manifest, scratch databases, unfinished files.
+
+use std::path::Path;
+use std::time::Duration;
+
+use engify_clients::objects::Objects;
+use engify_core::backup::{Backup, BackupState};
+use engify_core::ids::BackupId;
+use engify_core::{Clock, Result};
+use engify_store::{Store, queries};
+
+use super::list::{has, survey};
+use super::{BACKUPS, manifest, remember};
+use crate::scratch;
+
+/// Nobody writes to a backup, or waits for a scratch database, after that long without a sign of life.
+const DEAD: Duration = Duration::from_secs(24 * 3600);
+
+/// An unfinished file of a folder that was not written to for that long is nobody's.
+const STALE: Duration = Duration::from_secs(3600);
+
+/// What was found and removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Backups that were begun and never finished.
+    pub unfinished: usize,
+    /// Scratch databases and unfinished files.
+    pub files: usize,
+}
+
+/// Removes leftovers. Whoever calls holds the lock of backups on this machine.
+///
+/// # Errors
+/// How the database or the target fails.
+pub async fn sweep(store: &Store, objects: &Objects, folder: &Path, clock: &Clock) -> Result<Swept> {
+    let now = clock.now();
+    let mut swept = Swept::default();
+    let found = survey(objects).await?;
+    let whole = |id: &BackupId| found.get(id).is_some_and(|found| has(found, manifest::NAME));
+    let place = objects.place().to_string();
+    for mut record in running(store).await? {
+        // Only one machine uses an embedded database, and this one holds the lock: its runs are all dead. A record may
+        // also have come back with a restore, beside the backup it tells of.
+        let dead = store.kind() == "sqlite" || now.since(record.created_at) > DEAD;
+        if !dead {
+            continue;
+        }
+        if whole(&record.id) {
+            record.state = BackupState::Taken;
+        } else {
+            record.state = BackupState::Failed;
+            record.failure = Some("The program ended before the backup did.".to_owned());
+            if record.target == place {
+                discard(objects, &record.id).await?;
+            }
+            swept.unfinished += 1;
+        }
+        remember(store, &record).await?;
+    }
+    for (id, parts) in &found {
+        let newest = parts.iter().map(|object| object.written_at).max();
+        if !whole(id) && newest.is_some_and(|at| now.since(at) > DEAD) {
+            discard(objects, id).await?;
+            swept.unfinished += 1;
+        }
+    }
+    swept.files = objects.sweep(now.minus(STALE)).await? + scratch::sweep(folder, now.minus(DEAD)).await?;
+    Ok(swept)
+}
+
+async fn running(store: &Store) -> Result<Vec<Backup>> {
+    Ok(store.find(&queries::backups(Some(BackupState::Running))).await?.items)
+}
+
+/// Removes every object of a backup, the manifest first: half of one is none.
+pub(super) async fn discard(objects: &Objects, id: &BackupId) -> Result<()> {
+    objects.delete(&super::below(id, manifest::NAME)).await?;
+    let below = format!("{BACKUPS}/{id}");
+    loop {
+        let names = objects.list(&below, None, 1000).await?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        for object in names {
+            objects.delete(&object.key).await?;
+        }
+    }
+}
