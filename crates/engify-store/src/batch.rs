@@ -159,6 +159,19 @@ impl Batch {
         self
     }
 
+    /// Makes a document what it once was, or removes it where it was not there: for restores.
+    #[must_use]
+    pub fn document(mut self, collection: &Collection, id: String, document: Option<Doc>) -> Self {
+        let action = match document {
+            Some(document) => Action::Put(document),
+            None => {
+                Action::Delete(Scope::Everything("a restore makes the past again, whoever it belongs to"))
+            }
+        };
+        self.writes.push(Write { collection: *collection, id, action });
+        self
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod bson;
 pub mod collection;
 pub mod collections;
+pub mod comparison;
 mod feed;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -25,7 +26,7 @@ pub use batch::{Batch, Patch};
 pub use collection::{Collection, Entity};
 pub use query::{Cursor, LIMIT, Page, Query};
 pub use snapshot::Snapshot;
-pub use store::{Options, Store, Target};
+pub use store::{Options, Replaced, Store, Target};
 
 /// A document: what is stored, whichever database stores it. Fields whose name ends in `At` hold RFC 3339 times with
 /// milliseconds; the MongoDB adapter keeps them as BSON dates, and nothing else as one.

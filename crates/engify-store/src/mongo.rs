@@ -52,6 +52,7 @@ mod filter;
 pub(crate) mod indexes;
 mod journal;
 mod plan;
+mod restoring;
 pub(crate) mod snapshot;
 mod write;
 
@@ -114,6 +115,9 @@ impl Mongo {
             );
         }
         check_schema(&database, &options.clock).await?;
+        if !options.unfinished_restore {
+            restoring::refuse_unfinished(&database).await?;
+        }
         let inner = Inner {
             journal: Journal::of(&database, options.clock.clone()),
             writer: Writer { client, database, transactions },
@@ -203,6 +207,34 @@ impl Mongo {
     pub(crate) async fn continue_journal(&self, position: u64) -> Result<()> {
         let _open = self.enter().await?;
         self.inner.journal.continue_behind(position).await.map_err(|failure| fault::of("journal", failure))
+    }
+
+    /// Marks the database as half-way.
+    pub(crate) async fn begin_restore(&self) -> Result<()> {
+        let _open = self.enter().await?;
+        restoring::begin(&self.inner.writer.database, &self.inner.clock).await
+    }
+
+    /// Says that the restore is still under way.
+    pub(crate) async fn beat_restore(&self) -> Result<()> {
+        let _open = self.enter().await?;
+        restoring::beat(&self.inner.writer.database, &self.inner.clock).await
+    }
+
+    /// Takes the mark away.
+    pub(crate) async fn end_restore(&self) -> Result<()> {
+        let _open = self.enter().await?;
+        restoring::end(&self.inner.writer.database).await
+    }
+
+    pub(crate) async fn trim_journal(&self, position: u64, before: Time) -> Result<u64> {
+        let _open = self.enter().await?;
+        restoring::trim(&self.inner.writer.database, position, before).await
+    }
+
+    pub(crate) async fn journal_trimmed(&self) -> Result<u64> {
+        let _open = self.enter().await?;
+        restoring::trimmed(&self.inner.writer.database).await
     }
 
     /// Makes what is missing; a refusal is a report, not an error.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engify_core::tenancy::Scope;
-use engify_core::{Error, Result};
+use engify_core::{Error, Result, Time};
 use rusqlite::{Connection, params_from_iter};
 
 use crate::Doc;
@@ -18,7 +18,7 @@ use crate::journal::Change;
 use crate::search::Catalogue;
 use crate::search::catalogue;
 use crate::search::generations::Generations;
-use crate::store::Options;
+use crate::store::{Options, Replaced};
 
 mod apply;
 pub(crate) mod connect;
@@ -32,6 +32,8 @@ mod load;
 pub(crate) mod readers;
 pub(crate) mod snapshot;
 mod sql;
+mod switch;
+mod trim;
 mod writer;
 
 use connect::Place;
@@ -172,6 +174,37 @@ impl Sqlite {
 
     pub(crate) async fn continue_journal(&self, position: u64) -> Result<()> {
         self.writer.task(move |connection| load::continue_behind(connection, position)).await
+    }
+
+    /// Makes collections equal to those of another file, in one transaction.
+    pub(crate) async fn replace_with(
+        &self,
+        side: &Self,
+        at: Time,
+        collections: Vec<Collection>,
+    ) -> Result<Replaced> {
+        let Place::File(side) = side.place.clone() else {
+            return Err(Error::internal("a side database is a file"));
+        };
+        let replaced =
+            self.writer.task(move |connection| switch::replace(connection, at, &side, &collections)).await?;
+        self.generations.note(catalogue::Touched::Content);
+        Ok(replaced)
+    }
+
+    pub(crate) async fn trim_journal(&self, position: u64, before: Time) -> Result<u64> {
+        self.writer.task(move |connection| trim::trim(connection, position, before)).await
+    }
+
+    pub(crate) async fn journal_trimmed(&self) -> Result<u64> {
+        self.readers.run(trim::trimmed).await
+    }
+
+    /// Reads the whole file, on a connection of its own: it may take longer than a read may.
+    pub(crate) async fn check(&self) -> Result<()> {
+        let place = self.place.clone();
+        let check = move || trim::check(&connect::reader(&place).map_err(fault)?);
+        tokio::task::spawn_blocking(check).await.map_err(Error::internal)?
     }
 
     /// Builds the search catalogue anew.

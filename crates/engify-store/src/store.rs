@@ -30,8 +30,10 @@ use outlook::Outlook;
 
 mod options;
 mod outlook;
+mod restoring;
 
 pub use options::{Options, Target};
+pub use restoring::Replaced;
 
 /// How long another process's commit may stay unseen.
 const FOLLOW_EVERY: Duration = Duration::from_millis(250);

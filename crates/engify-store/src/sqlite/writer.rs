@@ -139,7 +139,11 @@ impl Thread {
                     self.commit(group);
                 }
                 Job::Follow(answer) => drop(answer.send(self.follow())),
-                Job::Task(task) => task(&mut self.desk.connection),
+                Job::Task(task) => {
+                    task(&mut self.desk.connection);
+                    // What it journaled, it did not tell. Where the journal cannot be read, the next commit tells.
+                    let _ = self.pass_on_rest();
+                }
                 Job::Close(answer) => {
                     jobs.close();
                     // What is in the log goes into the file, so that the file alone is complete.
@@ -241,15 +245,20 @@ impl Thread {
         if version == self.version {
             return Ok(());
         }
+        self.pass_on_rest()?;
+        self.version = version;
+        Ok(())
+    }
+
+    /// Passes on whatever is in the journal behind what the feed has.
+    fn pass_on_rest(&mut self) -> Result<()> {
         loop {
             let others = journal::after(&self.desk.connection, self.seen, PAGE)?;
             if others.is_empty() {
-                break;
+                return Ok(());
             }
             self.pass_on(others);
         }
-        self.version = version;
-        Ok(())
     }
 
     /// Others' changes. What they did to the catalogue is not known here, so it counts as much.

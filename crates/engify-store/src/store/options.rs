@@ -31,6 +31,8 @@ pub struct Options {
     pub readers: usize,
     /// A read that takes longer is stopped and fails with `database_timeout` [5 s].
     pub read_deadline: Duration,
+    /// Opens a database although a restore into it was interrupted: for the one that finishes it [false].
+    pub unfinished_restore: bool,
 }
 
 impl Default for Options {
@@ -40,6 +42,7 @@ impl Default for Options {
             slow_query: Duration::from_millis(100),
             readers: 3,
             read_deadline: Duration::from_secs(5),
+            unfinished_restore: false,
         }
     }
 }

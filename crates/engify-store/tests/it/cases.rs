@@ -4,6 +4,7 @@ pub(crate) mod documents;
 pub(crate) mod feed;
 pub(crate) mod paging;
 pub(crate) mod plans;
+pub(crate) mod restoring;
 pub(crate) mod searching;
 pub(crate) mod snapshots;
 pub(crate) mod tenancy;

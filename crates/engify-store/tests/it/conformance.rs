@@ -58,6 +58,8 @@ conformance! {
     snapshots::what_is_loaded_is_what_was_read,
     snapshots::a_load_refuses_what_it_cannot_keep,
     snapshots::a_large_collection_comes_in_pages,
+    restoring::a_database_becomes_equal_to_another_and_journals_it,
+    restoring::the_journals_old_end_goes_and_is_remembered,
     plans::every_query_uses_an_index,
     plans::indexes_are_made_once,
 }

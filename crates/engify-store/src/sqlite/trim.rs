@@ -1,0 +1,52 @@
+//! The journal's other end: old entries go, and where it begins is remembered. And whether the file is sound.
+
+use engify_core::{Result, Time};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::fault::fault;
+use crate::adapter::unavailable;
+
+/// Entries that go in one transaction, so that writers do not wait.
+const STEP: u32 = 5_000;
+
+/// Removes the oldest entries up to `position` that were made before this moment, a step of them. Says how many went.
+pub(super) fn trim(connection: &mut Connection, position: u64, before: Time) -> Result<u64> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+    let position = i64::try_from(position).unwrap_or(i64::MAX);
+    let sql = "SELECT max(seq) FROM (SELECT seq, at FROM journal WHERE seq <= ?1 ORDER BY seq LIMIT ?2) WHERE at < ?3";
+    let last: Option<i64> = transaction
+        .query_row(sql, params![position, STEP, before.millis()], |row| row.get(0))
+        .map_err(fault)?;
+    let Some(last) = last else { return Ok(0) };
+    let removed = transaction.execute("DELETE FROM journal WHERE seq <= ?1", [last]).map_err(fault)?;
+    transaction
+        .execute(
+            "INSERT INTO meta(key, value) VALUES ('journal_trimmed', ?1) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+            [last.to_string()],
+        )
+        .map_err(fault)?;
+    transaction.commit().map_err(fault)?;
+    Ok(removed as u64)
+}
+
+/// The last position that was removed; 0 where the journal is complete.
+pub(super) fn trimmed(connection: &Connection) -> Result<u64> {
+    let found: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE key = 'journal_trimmed'", [], |row| row.get(0))
+        .optional()
+        .map_err(fault)?;
+    Ok(found.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// SQLite's own check of every page, index and table.
+pub(super) fn check(connection: &Connection) -> Result<()> {
+    let said: String =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(fault)?;
+    if said == "ok" {
+        return Ok(());
+    }
+    Err(unavailable(
+        "The database file is damaged. Keep a copy of it and restore the last backup with `engify db restore`.",
+    )
+    .because(said))
+}
