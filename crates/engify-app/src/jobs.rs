@@ -38,7 +38,7 @@ pub use follow::{Follow, follow};
 pub use handover::{Call, Called, by_qstash};
 pub use registry::{JobKind, Registry, Task};
 pub(crate) use schedules::declare;
-pub use schedules::{Change, change, run_now, schedules};
+pub use schedules::{Change, change, run_now, schedule, schedules};
 pub use worker::{run_here, settle, start};
 
 /// The largest payload and the largest outcome, bytes of JSON.

@@ -9,6 +9,7 @@ pub(crate) mod auth;
 mod factors;
 mod identities;
 mod invitations;
+pub(crate) mod jobs;
 mod keys;
 mod messages;
 mod organizations;
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> Vec<Route> {
         organizations::routes(),
         invitations::routes(),
         messages::routes(),
+        jobs::routes(),
         audit::routes(),
     ]
     .into_iter()

@@ -156,7 +156,8 @@ impl Guard {
         let bearer = text(headers, &header::AUTHORIZATION);
         if let Some((scheme, key)) = bearer.split_once(' ')
             && scheme.eq_ignore_ascii_case("bearer")
-            && self.policy.access != Access::Metrics
+            // Where another secret is shown the same way, it is no key.
+            && !matches!(self.policy.access, Access::Metrics | Access::Cron)
         {
             return accounts::resolve(&self.web.app, Credential::Key(key.trim()), origin).await;
         }
@@ -186,6 +187,7 @@ impl Guard {
             Access::SignedIn => drop(ctx.person()?),
             Access::Needs(permission) => ctx.require(permission)?,
             Access::Metrics => self.admit_to_metrics(ctx, headers)?,
+            Access::Cron => self.admit_to_cron(headers)?,
         }
         if let Some(length) = headers.get(header::CONTENT_LENGTH)
             && length
@@ -202,9 +204,23 @@ impl Guard {
         Ok(Some(keys::tighter(by_key, standing)))
     }
 
+    fn admit_to_cron(&self, headers: &HeaderMap) -> Result<()> {
+        let given = bearer(headers);
+        match &self.web.app.settings().security.cron_secret {
+            Some(secret) if secret.matches(given) => Ok(()),
+            None if !given.is_empty() => {
+                let message = "Outside schedulers are not let in here. Set CRON_SECRET (openssl rand -hex 32) and restart.";
+                Err(Error::new(Kind::NotFound, "cron_closed", message))
+            }
+            _ => {
+                let message = "Send the header Authorization: Bearer and the value of CRON_SECRET.";
+                Err(Error::new(Kind::Unauthenticated, "unauthenticated", message))
+            }
+        }
+    }
+
     fn admit_to_metrics(&self, ctx: &Ctx, headers: &HeaderMap) -> Result<()> {
-        let given = text(headers, &header::AUTHORIZATION);
-        let given = given.strip_prefix("Bearer ").unwrap_or_default();
+        let given = bearer(headers);
         let token = self.web.app.settings().monitoring.metrics_token.as_ref();
         let by_token = token.is_some_and(|token: &Secret<String>| token.matches(given));
         let from_here =
@@ -243,6 +259,11 @@ pub(crate) fn write_standing(headers: &mut HeaderMap, standing: &Standing) {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The token of the `Authorization` header; empty where there is none.
+fn bearer(headers: &HeaderMap) -> &str {
+    text(headers, &header::AUTHORIZATION).strip_prefix("Bearer ").unwrap_or_default()
 }
 
 /// Where a request comes from: the connection's address, or what the trusted proxies say. With `n` proxies in front,

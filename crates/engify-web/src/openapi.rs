@@ -75,6 +75,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, failure: &Schema) -
         Access::SignedIn => "Needs a session or an API key.".to_owned(),
         Access::Needs(permission) => format!("Needs the permission {permission}."),
         Access::Metrics => "Needs METRICS_TOKEN.".to_owned(),
+        Access::Cron => "Needs CRON_SECRET as bearer token.".to_owned(),
     };
     let limit = route.policy.limit.map_or_else(String::new, |limit| {
         format!(" At most {} requests in {} seconds.", limit.max, limit.window.as_secs())

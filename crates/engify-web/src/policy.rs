@@ -16,6 +16,8 @@ pub enum Access {
     Needs(Permission),
     /// Whoever shows `METRICS_TOKEN`, this machine, and administrators.
     Metrics,
+    /// Whoever shows `CRON_SECRET`.
+    Cron,
 }
 
 /// What a route demands and promises.
@@ -58,6 +60,11 @@ impl Policy {
     /// Demands what `/metrics` demands.
     pub const fn metrics() -> Self {
         Self::of(Access::Metrics)
+    }
+
+    /// Demands `CRON_SECRET`.
+    pub const fn cron() -> Self {
+        Self::of(Access::Cron)
     }
 
     /// Limits how often one caller may.

@@ -22,6 +22,7 @@ pub(crate) mod fuzzing;
 mod history;
 mod home;
 mod invitation;
+mod jobs;
 mod keys;
 mod library;
 mod marks;
@@ -75,6 +76,7 @@ pub(crate) fn routes() -> Vec<Route> {
         organizations::routes(),
         invitation::routes(),
         messages::routes(),
+        jobs::routes(),
         audit::routes(),
         system::routes(),
     ]

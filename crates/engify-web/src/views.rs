@@ -14,8 +14,10 @@ use engify_core::tenancy::Visibility;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+mod job;
 mod message;
 
+pub(crate) use job::{JobView, ScheduleView};
 pub(crate) use message::MessageView;
 
 mod tenants;

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engify_app::audit::Anchor;
 
+mod jobs;
 mod redis;
 
+pub(crate) use jobs::{Cron, How, Jobs, ListJobs, RunCron, RunJob};
 pub(crate) use redis::{Flush, Redis, RedisTest};
 
 /// Find a prompt, run it, keep the key: a prompt library and workbench in one program.
@@ -52,6 +54,12 @@ pub(crate) enum Command {
     /// Look after the Redis that replicas share
     #[command(subcommand)]
     Redis(Redis),
+    /// See what is done outside of requests, have it done, do it again
+    #[command(subcommand)]
+    Jobs(Jobs),
+    /// See when which jobs are done by themselves, or do one now
+    #[command(subcommand)]
+    Cron(Cron),
     /// Ask the server on this machine whether it is ready, as health checks do
     Ready(Report),
     /// Print completions for a shell
@@ -79,6 +87,8 @@ impl Command {
             Self::Security(Security::RotateKey(rotate)) => rotate.report.json,
             Self::Ready(report) => report.json,
             Self::Redis(redis) => redis.json(),
+            Self::Jobs(jobs) => jobs.json(),
+            Self::Cron(cron) => cron.json(),
         }
     }
 }

@@ -22,6 +22,7 @@ mod config;
 mod db;
 mod export;
 mod import;
+mod jobs;
 mod prompts;
 mod ready;
 mod redis;
@@ -57,6 +58,8 @@ async fn walk(command: Command) -> Ended {
         Command::Security(command) => security::run(&environment(), command).await,
         Command::Ready(report) => ready::run(&environment(), report).await,
         Command::Redis(command) => redis::run(&environment(), command).await,
+        Command::Jobs(command) => jobs::run(&environment(), command).await,
+        Command::Cron(command) => jobs::cron(&environment(), command).await,
         Command::Completions { shell } => completions(shell),
     }
 }

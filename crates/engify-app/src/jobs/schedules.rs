@@ -143,6 +143,15 @@ pub async fn schedules(ctx: &Ctx) -> Result<Vec<Schedule>> {
     Ok(ctx.app().store().find(&queries::all_of::<Schedule>().limit(200)).await?.items)
 }
 
+/// One schedule.
+///
+/// # Errors
+/// `not_found`; `forbidden` without `system:read`; those of the store.
+pub async fn schedule(ctx: &Ctx, name: &str) -> Result<Schedule> {
+    ctx.require(Permission::SystemRead)?;
+    named(ctx, name).await
+}
+
 /// Changes a schedule; returns it as it is now.
 ///
 /// # Errors

@@ -1,10 +1,8 @@
 //! The audit log: as a list, line by line as it grows, as a file, and the state of its chain.
 
-use std::convert::Infallible;
-
 use axum::body::Body;
 use axum::extract::Path;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use engify_app::audit::{self, Filter, Format, HeadView, Verdict};
 use engify_app::limits::Limit;
@@ -12,7 +10,7 @@ use engify_core::Error;
 use engify_core::audit::AuditEntry;
 use engify_core::permission::Permission;
 use futures_util::stream;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +19,7 @@ use crate::extract::{Caller, Query};
 use crate::policy::Policy;
 use crate::reply::{List, Reply, json};
 use crate::route::Route;
+use crate::sse;
 use crate::views::AuditView;
 
 /// A check reads the whole log.
@@ -181,18 +180,10 @@ where
     F: Fn(AuditEntry) -> W + Send + Sync + 'static,
     W: Future<Output = Event> + Send,
 {
-    let begun = stream::once(async { Ok::<_, Infallible>(Event::default().comment("begun")) });
-    let events = stream::unfold((lines, render), async |(mut lines, render)| {
+    sse::events(stream::unfold((lines, render), async |(mut lines, render)| {
         let event = render(lines.next().await?).await;
-        Some((Ok::<_, Infallible>(event), (lines, render)))
-    });
-    let events = futures_util::StreamExt::chain(begun, events);
-    let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
-    // Proxies that buffer by default are told not to.
-    response
-        .headers_mut()
-        .insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    response
+        Some((event, (lines, render)))
+    }))
 }
 
 /// Where the chain ends.

@@ -68,6 +68,8 @@ said! {
     AddressProven "address" "Your address is confirmed.",
     LinkSent "link-sent" "A link is on its way. Look into your mailbox.",
     MessageQueued "queued" "The message goes out again.",
+    JobQueued "job" "The job is queued.",
+    JobDiscarded "job-gone" "The job is discarded.",
     AuditIntact "intact" "Every line is as it was sealed: nothing was changed, removed, added or moved.",
     Linked "linked" "Linked: you can sign in with it from now on.",
     Unlinked "unlinked" "Unlinked: it opens your account no more.",
