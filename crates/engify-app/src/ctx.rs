@@ -113,6 +113,19 @@ impl Ctx {
         self.identity().ok_or_else(Error::unauthenticated)
     }
 
+    /// The person, at a browser: what is about the account itself is no business of an API key, whatever its scopes.
+    ///
+    /// # Errors
+    /// `unauthenticated`; `forbidden` for an API key.
+    pub fn at_browser(&self) -> Result<&Identity> {
+        let person = self.person()?;
+        if person.key.is_none() {
+            return Ok(person);
+        }
+        let message = "This is about an account itself, and API keys open what their scopes name: sign in with a browser.";
+        Err(Error::forbidden(message))
+    }
+
     /// Who waits for the second step of signing in.
     pub fn half_way(&self) -> Option<&HalfIdentity> {
         match &self.actor {

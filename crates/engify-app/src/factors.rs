@@ -27,6 +27,7 @@ pub mod totp;
 mod verify;
 
 pub use reset::reset;
+pub(crate) use reset::strip;
 pub use verify::{Verified, verify};
 
 /// The most passkeys of one person.
@@ -175,17 +176,15 @@ fn tell(ctx: &Ctx, batch: Batch, user: &User, what: &str) -> Result<Batch> {
     messages::post(ctx, batch, user.into(), &letter)
 }
 
-/// A person at a browser: factors are no business of API keys.
+/// A person at a browser, with the session there.
 struct Browser<'a> {
     person: &'a Identity,
     session: &'a engify_core::account::Session,
 }
 
 fn browser(ctx: &Ctx) -> Result<Browser<'_>> {
-    let person = ctx.person()?;
-    let session = person.session.as_deref().ok_or_else(|| {
-        Error::forbidden("Second factors are managed by people, not by API keys: sign in with a browser.")
-    })?;
+    let person = ctx.at_browser()?;
+    let session = person.session.as_deref().ok_or_else(Error::unauthenticated)?;
     Ok(Browser { person, session })
 }
 

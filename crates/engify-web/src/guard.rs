@@ -184,7 +184,7 @@ impl Guard {
         let by_key = keys::admit(ctx).await?;
         match self.policy.access {
             Access::Public => {}
-            Access::SignedIn => drop(ctx.person()?),
+            Access::SignedIn => drop(ctx.at_browser()?),
             Access::Needs(permission) => ctx.require(permission)?,
             Access::Metrics => self.admit_to_metrics(ctx, headers)?,
             Access::Cron => self.admit_to_cron(headers)?,

@@ -72,7 +72,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, failure: &Schema) -
     }
     let access = match route.policy.access {
         Access::Public => "Open to everybody.".to_owned(),
-        Access::SignedIn => "Needs a session or an API key.".to_owned(),
+        Access::SignedIn => "Needs a session; API keys are refused.".to_owned(),
         Access::Needs(permission) => format!("Needs the permission {permission}."),
         Access::Metrics => "Needs METRICS_TOKEN.".to_owned(),
         Access::Cron => "Needs CRON_SECRET as bearer token.".to_owned(),
@@ -86,7 +86,11 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, failure: &Schema) -
         "summary": route.docs.summary,
         "description": format!("{access}{limit}"),
         "responses": responses,
-        "security": if route.policy.access == Access::Public { json!([{}, { "session": [] }, { "key": [] }]) } else { json!([{ "session": [] }, { "key": [] }]) },
+        "security": match route.policy.access {
+            Access::Public => json!([{}, { "session": [] }, { "key": [] }]),
+            Access::SignedIn => json!([{ "session": [] }]),
+            Access::Needs(_) | Access::Metrics => json!([{ "session": [] }, { "key": [] }]),
+        },
     });
     if !parameters.is_empty() {
         operation["parameters"] = Value::from(parameters);

@@ -10,7 +10,7 @@ use engify_core::permission::Permission;
 pub enum Access {
     /// Everybody.
     Public,
-    /// Whoever is signed in, with whatever role.
+    /// Whoever is signed in, with whatever role, at a browser: API keys open what their scopes name.
     SignedIn,
     /// Whoever has this permission (and, with a key, this scope).
     Needs(Permission),
@@ -44,7 +44,7 @@ pub(crate) const BODY: usize = 4 * 1024 * 1024;
 impl Policy {
     /// Denies nobody. Said out loud, as every other choice.
     pub const PUBLIC: Self = Self::of(Access::Public);
-    /// Demands a session or a key.
+    /// Demands a session.
     pub const SIGNED_IN: Self = Self::of(Access::SignedIn);
 
     const fn of(access: Access) -> Self {

@@ -12,10 +12,10 @@ use engify_core::{Error, Kind, Result, Secret};
 use engify_store::{Batch, Patch, queries};
 use serde_json::json;
 
-use super::{links, named_taken};
-use crate::Ctx;
+use super::{knows_password, links, named_taken};
 use crate::limits::presets;
 use crate::messages::{self, Deed, Letter, Recipient};
+use crate::{Ctx, tries};
 
 /// How long the link works.
 const LINK_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -54,7 +54,11 @@ pub async fn change_address(ctx: &Ctx, email: &str, password: Secret<String>) ->
     if email.as_ref() == Some(&user.email) {
         faults.push("email", "is your address already");
     }
-    if !app.hasher().verify(password, user.password_hash.clone()).await? {
+    // Wrong ones count as they do at the change of the password.
+    let attempt = app.tries().begin(&[(tries::PASSWORD, user.id.as_str())]).await?;
+    if knows_password(app, password, Some(user)).await? {
+        attempt.right().await;
+    } else {
         faults.push("currentPassword", "is not your password");
     }
     faults.check()?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use engify_core::account::User;
 use engify_core::audit::{Action, Outcome, Target};
 use engify_core::error::Faults;
+use engify_core::identity::LinkedIdentity;
 use engify_core::link::Purpose;
 use engify_core::tenancy::Scope;
 use engify_core::words::Email;
@@ -14,10 +15,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::links;
-use crate::doors::Doors;
+use crate::doors::{Doors, all};
 use crate::limits::presets;
 use crate::messages::{self, Deed, Letter};
-use crate::{Ctx, passwords};
+use crate::{Ctx, factors, passwords};
 
 /// How long the link works.
 const LINK_LIFE: Duration = Duration::from_secs(30 * 60);
@@ -79,6 +80,9 @@ pub async fn check_reset(ctx: &Ctx, token: &str) -> Result<()> {
 /// Chooses a new password through a link. All sessions of the account end; the link proves its address too. Nobody is
 /// signed in by it: second factors are asked for at the sign-in that follows.
 ///
+/// Where nobody had proven the address before, whoever made the account may be somebody else than its owner: then its API
+/// keys, linked identities and second factors go as well, or they would let that one in again.
+///
 /// # Errors
 /// `link_invalid`; `invalid_request` where the password is weak, and the link then still works.
 pub async fn reset_password(ctx: &Ctx, token: &str, password: Secret<String>) -> Result<()> {
@@ -96,10 +100,17 @@ pub async fn reset_password(ctx: &Ctx, token: &str, password: Secret<String>) ->
         .set("passwordHash", hash.reveal())?
         .set("emailVerifiedAt", user.email_verified_at.unwrap_or(ctx.now()))?
         .set("updatedAt", ctx.now())?;
-    let doors = Doors::sessions_of(app, &user).await?;
+    let is_first_proof = user.email_verified_at.is_none();
+    let doors = if is_first_proof {
+        Doors::all_of(app, &user).await?
+    } else {
+        Doors::sessions_of(app, &user).await?
+    };
     let batch = links::used(Batch::new(), &link, ctx.now())?.patch::<User>(patch);
     let batch = doors.close(batch, ctx.now())?;
-    let details = json!({ "sessionsEnded": doors.count().0 });
+    let batch = if is_first_proof { cleared(ctx, batch, &user).await? } else { batch };
+    let (sessions, keys) = doors.count();
+    let details = json!({ "sessionsEnded": sessions, "keysRevoked": keys, "firstProof": is_first_proof });
     let audit = ctx.audit(Action::PasswordReset, Outcome::Success, Target::new("user", &user.id), details);
     let letter = Letter::PasswordChanged { deed: Deed::now(ctx) };
     let batch = messages::post(ctx, batch.insert(&audit)?, (&user).into(), &letter)?;
@@ -107,4 +118,12 @@ pub async fn reset_password(ctx: &Ctx, token: &str, password: Secret<String>) ->
     app.store().write(batch).await.map_err(links::named)?;
     doors.forget(app).await;
     Ok(())
+}
+
+/// Adds the removal of every way in but the password.
+async fn cleared(ctx: &Ctx, batch: Batch, user: &User) -> Result<Batch> {
+    let identities = all(ctx.app(), queries::identities_of(&user.id)).await?;
+    let own = || Scope::Owner(user.id.clone());
+    let batch = identities.iter().fold(batch, |batch, one| batch.delete::<LinkedIdentity>(own(), &one.id));
+    factors::strip(ctx, batch, user).await
 }

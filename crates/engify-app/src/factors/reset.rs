@@ -27,20 +27,13 @@ pub async fn reset(ctx: &Ctx, user: &str) -> Result<usize> {
     ctx.require_fresh()?;
     let app = ctx.app();
     let doors = Doors::sessions_of(app, &user).await?;
-    let everything = || Scope::Everything("an administrator resets the factors of an account");
-    let passkeys = passkeys_of(app, &user.id).await?;
-    let batch = passkeys.iter().fold(doors.close(Batch::new(), ctx.now())?, |batch, key| {
-        batch.delete::<Passkey>(everything(), &key.id)
-    });
-    let patch = Patch::new(everything(), &user.id)
-        .set("factors", Vec::<String>::new())?
-        .set("updatedAt", ctx.now())?;
+    let batch = strip(ctx, doors.close(Batch::new(), ctx.now())?, &user).await?;
     let details = json!({ "had": user.factors, "sessionsEnded": doors.count().0 });
     let target = Target::new("user", &user.id);
     let audit = ctx
         .audit(Action::FactorsReset, Outcome::Success, target, details)
         .concerning(user.organization_id.as_ref());
-    let batch = batch.delete::<Factors>(everything(), &user.id).patch::<User>(patch).insert(&audit)?;
+    let batch = batch.insert(&audit)?;
     // Where an administrator sits is nobody else's business.
     let by =
         Deed { device: "an administrator's".to_owned(), address: "not told".to_owned(), ..Deed::now(ctx) };
@@ -50,4 +43,15 @@ pub async fn reset(ctx: &Ctx, user: &str) -> Result<usize> {
     app.store().write(batch).await?;
     doors.forget(app).await;
     Ok(doors.count().0)
+}
+
+/// Adds the removal of every second factor of an account.
+pub(crate) async fn strip(ctx: &Ctx, batch: Batch, user: &User) -> Result<Batch> {
+    let everything = || Scope::Everything("all factors of an account go");
+    let passkeys = passkeys_of(ctx.app(), &user.id).await?;
+    let batch = passkeys.iter().fold(batch, |batch, key| batch.delete::<Passkey>(everything(), &key.id));
+    let patch = Patch::new(everything(), &user.id)
+        .set("factors", Vec::<String>::new())?
+        .set("updatedAt", ctx.now())?;
+    Ok(batch.delete::<Factors>(everything(), &user.id).patch::<User>(patch))
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::arrival::{Arrival, admit};
 use super::{standing, taken, ticket};
+use crate::messages::{self, Deed, Letter};
 use crate::{Ctx, accounts, tries};
 
 /// The most identities of one account.
@@ -80,6 +81,9 @@ pub async fn link(
         details,
     );
     let batch = ticket::used(ctx, &ticket)?.insert(&identity)?.insert(&audit)?;
+    let what = format!("Your account can now be opened through {} as well.", provider.label());
+    let batch =
+        messages::post(ctx, batch, (&user).into(), &Letter::FactorsChanged { what, deed: Deed::now(ctx) })?;
     ticket::spend(ctx, batch).await.map_err(|fault| taken(provider, fault))?;
     if ctx.user_id() == Some(&user.id) {
         standing::refresh(ctx, provider, &user.id, &identity, &person).await?;

@@ -40,7 +40,7 @@ pub enum Letter {
         /// When and where from.
         deed: Deed,
     },
-    /// Second factors were added or removed.
+    /// What opens the account beside its password was added or removed.
     FactorsChanged {
         /// What happened, a sentence: `An authenticator app was added.`
         what: String,
@@ -221,7 +221,7 @@ impl Letter {
                 ],
             ),
             Self::FactorsChanged { what, deed } => (
-                "Your second factors were changed".to_owned(),
+                "What opens your account was changed".to_owned(),
                 vec![
                     Say(what.clone()),
                     facts(deed),

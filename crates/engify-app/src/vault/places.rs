@@ -21,6 +21,10 @@ pub(crate) trait Seals: Entity + Clone {
     /// The document's top-level fields that hold them.
     const FIELDS: &'static [&'static str];
 
+    /// The field that counts changes, where others write a whole document under the condition that it did not grow: without
+    /// it, a write that is on its way during a rotation would bring the old seal back.
+    const REVISION: Option<&'static str> = None;
+
     /// Shows each sealed value, with the place it was sealed for, to `visit`.
     ///
     /// # Errors
@@ -47,6 +51,7 @@ impl Seals for Message {
 
 impl Seals for Factors {
     const FIELDS: &'static [&'static str] = &["totp", "totpPending"];
+    const REVISION: Option<&'static str> = Some("revision");
 
     fn each(&mut self, visit: Visit<'_>) -> Result<()> {
         let place = totp::place(&self.id);

@@ -272,6 +272,9 @@ fn patch<E: Seals>(before: &E, after: &E) -> Result<Patch> {
             patch = patch.set(field, new)?.when(field, old)?;
         }
     }
+    if let Some(revision) = E::REVISION {
+        patch = patch.add(revision, 1);
+    }
     Ok(patch.or_skip())
 }
 

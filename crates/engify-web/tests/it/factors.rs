@@ -244,6 +244,27 @@ async fn what_is_sensitive_asks_again_after_ten_minutes() {
 }
 
 #[tokio::test]
+async fn a_rotation_of_the_key_counts_as_a_change_so_that_no_write_on_its_way_brings_the_old_seal_back() {
+    let test = TestApp::start().await;
+    let ana = Client::of(&test).signed_up("ana").await;
+    enrol(&test, &ana).await;
+    let id = ana.get("/api/auth/session").await.with(200)["user"]["id"].as_str().unwrap().to_owned();
+    let held = async || {
+        let everything = engify_core::tenancy::Scope::Everything("a test looks at it");
+        test.store().get::<engify_core::factor::Factors>(&everything, &id).await.unwrap().unwrap()
+    };
+    let before = held().await;
+    let new_key = engify_core::Secret::new("ab".repeat(32));
+    let rotation = engify_app::vault::Rotation { new_key: Some(new_key), ..Default::default() };
+    let ctx = engify_app::Ctx::system(&test.app, "test");
+    let report = engify_app::vault::rotate(&ctx, rotation, &mut |_| {}).await.unwrap();
+    assert!(report.complete && report.rotated > 0, "{report:?}");
+    let after = held().await;
+    assert_ne!(before.totp.unwrap().secret.key_id, after.totp.as_ref().unwrap().secret.key_id);
+    assert!(after.revision > before.revision, "a write that read the document before the rotation is stale");
+}
+
+#[tokio::test]
 async fn an_api_key_is_never_fresh() {
     let test = TestApp::start().await;
     let ana = Client::of(&test).signed_up("ana").await;

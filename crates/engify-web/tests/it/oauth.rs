@@ -166,6 +166,30 @@ async fn where_sign_up_is_closed_only_people_of_a_mapped_domain_are_new() {
 }
 
 #[tokio::test]
+async fn a_mapping_gives_no_seat_that_an_organization_has_not() {
+    let (test, github) = start(&[("OIDC_ORGANIZATION_MAP", "example.com=acme")]).await;
+    let acme = Team::of(Client::of(&test).admin(&test).await).await;
+    acme.admin.patch(&acme.path(""), &json!({ "seats": 1 })).await.with(200);
+    let mut tab = Tab::of(&test);
+    come(&mut tab, &github, ANA).await.goes();
+    let ana = tab.person().await.unwrap();
+    assert_eq!(
+        (&ana["role"], &ana["organizationId"]),
+        (&json!("user"), &Value::Null),
+        "they come in all the same"
+    );
+
+    acme.admin.patch(&acme.path(""), &json!({ "seats": 2 })).await.with(200);
+    let mut again = tab.elsewhere();
+    come(&mut again, &github, ANA).await.goes();
+    assert_eq!(
+        again.person().await.unwrap()["organizationId"],
+        json!(acme.id),
+        "with a seat they are a member"
+    );
+}
+
+#[tokio::test]
 async fn no_mapping_takes_an_organization_from_its_owner() {
     let (test, github) = start(&[("OIDC_ORGANIZATION_MAP", "example.com=acme")]).await;
     Team::of(Client::of(&test).admin(&test).await).await;
@@ -202,6 +226,8 @@ async fn an_account_that_was_there_is_linked_only_by_its_password() {
     come(&mut later, &github, ANA).await.goes();
     assert_eq!(later.person().await.unwrap()["name"], "ana");
     assert_eq!(audited(&test, "identity_linked").await.len(), 1);
+    let told = test.mail("ana@example.com", engify_core::message::MessageKind::FactorsChanged).await;
+    assert!(told.content.text.contains("opened through GitHub as well"), "{}", told.content.text);
 }
 
 #[tokio::test]

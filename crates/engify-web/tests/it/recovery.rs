@@ -116,6 +116,43 @@ async fn whoever_asks_too_often_is_stopped_and_the_owner_is_not() {
 }
 
 #[tokio::test]
+async fn whoever_took_an_address_before_its_owner_came_keeps_no_way_in() {
+    let test = TestApp::start().await;
+    let stranger = Client::of(&test);
+    let squatter = stranger.signed_up("ana").await;
+    let key = squatter.post("/api/v2/users/api-keys", &json!({ "name": "later" })).await.with(201);
+    let by_key = squatter.with_key(key["data"]["key"].as_str().unwrap());
+    crate::factors::enrol(&test, &squatter).await;
+    forgot(&stranger, "ana@example.com").await.with(200);
+    let token = test.mail("ana@example.com", MessageKind::ResetPassword).await.token();
+    stranger.post("/api/auth/reset-password", &json!({ "token": token, "password": NEW })).await.with(200);
+
+    assert_eq!(squatter.get("/api/auth/session").await.with(200)["user"], serde_json::Value::Null);
+    by_key.get("/api/v2/ai/runs").await.refused(401);
+    let signed_in = json!({ "email": "ana@example.com", "password": NEW });
+    let owner = stranger.post("/api/auth/signin", &signed_in).await.with(200);
+    assert_eq!(owner["user"]["name"], "ana", "no factor of somebody else's is asked for: {owner}");
+}
+
+#[tokio::test]
+async fn a_proven_address_resets_its_password_and_nothing_else() {
+    let test = TestApp::start().await;
+    let stranger = Client::of(&test);
+    let ana = stranger.signed_up("ana").await;
+    let proof = test.mail("ana@example.com", MessageKind::VerifyAddress).await.token();
+    stranger.post("/api/auth/verify-email", &json!({ "token": proof })).await.with(200);
+    let key = ana.post("/api/v2/users/api-keys", &json!({ "name": "ci" })).await.with(201);
+    let by_key = ana.with_key(key["data"]["key"].as_str().unwrap());
+    crate::factors::enrol(&test, &ana).await;
+    forgot(&stranger, "ana@example.com").await.with(200);
+    let token = test.mail("ana@example.com", MessageKind::ResetPassword).await.token();
+    stranger.post("/api/auth/reset-password", &json!({ "token": token, "password": NEW })).await.with(200);
+    by_key.get("/api/v2/ai/runs").await.with(200);
+    let signed_in = json!({ "email": "ana@example.com", "password": NEW });
+    assert_eq!(stranger.post("/api/auth/signin", &signed_in).await.with(200)["mfaRequired"], true);
+}
+
+#[tokio::test]
 async fn a_new_account_proves_its_address_by_a_button_behind_a_link() {
     let test = TestApp::start().await;
     let stranger = Client::of(&test);

@@ -77,6 +77,23 @@ async fn a_key_without_scopes_for_it_is_forbidden_everywhere() {
 }
 
 #[tokio::test]
+async fn no_key_opens_what_is_about_the_account_itself() {
+    let test = TestApp::start().await;
+    let ana = Client::of(&test).signed_up("ana").await;
+    let made = ana.post("/api/v2/users/api-keys", &json!({ "name": "all" })).await.with(201);
+    let by_key = ana.with_key(made["data"]["key"].as_str().unwrap());
+    by_key.get("/api/v2/ai/runs").await.with(200);
+    let mut walked = 0;
+    for route in engify_web::routes().into_iter().filter(|route| route.policy.access == Access::SignedIn) {
+        let reply = call(&by_key, &route).await;
+        assert_eq!(reply.status, 403, "{} {}: {}", route.method, route.path, reply.text);
+        walked += 1;
+    }
+    assert!(walked > 20, "{walked} routes are about the account itself");
+    assert_eq!(ana.get("/api/auth/sessions").await.with(200)["data"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
 async fn other_peoples_ids_are_not_found() {
     let test = TestApp::start().await;
     let ana = Client::of(&test).signed_up("ana").await;
