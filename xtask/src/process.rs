@@ -154,7 +154,11 @@ impl Leashed {
 
     /// Waits until the program has ended by itself, or because of a signal.
     pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
-        self.child.wait().context("lost track of a program")
+        // Waiting would close the pipe first, and that means: end.
+        let leash = self.child.stdin.take();
+        let ended = self.child.wait().context("lost track of a program");
+        self.child.stdin = leash;
+        ended
     }
 
     /// Waits for the next line on standard output, for the program's end, or for `patience` to run out.
