@@ -86,7 +86,7 @@ fn build(workspace: &Workspace, targets: &[String]) -> Result<PathBuf> {
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--release", "--target", host, "--manifest-path"]).arg(&manifest);
     cargo.arg("--target-dir").arg(&folder).env("RUSTFLAGS", FLAGS);
-    targets.iter().for_each(|name| drop(cargo.args(["--bin", name])));
+    cargo.args(targets.iter().flat_map(|name| ["--bin", name]));
     must_run(&mut cargo)?;
     Ok(folder.join(host).join("release"))
 }

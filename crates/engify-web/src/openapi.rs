@@ -90,6 +90,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, failure: &Schema) -
             Access::Public => json!([{}, { "session": [] }, { "key": [] }]),
             Access::SignedIn => json!([{ "session": [] }]),
             Access::Needs(_) | Access::Metrics => json!([{ "session": [] }, { "key": [] }]),
+            Access::Cron => json!([{ "key": [] }]),
         },
     });
     if !parameters.is_empty() {

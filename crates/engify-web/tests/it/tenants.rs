@@ -303,10 +303,29 @@ async fn is_stopped_everywhere(client: &Client, why: &str) {
 
 #[tokio::test]
 async fn an_expired_session_opens_nothing() {
+    const DAY: u64 = 24 * 3600;
+    for (role, after, why) in [
+        ("org_member", 31 * DAY, "a session at its end"),
+        ("org_member", 15 * DAY, "a session that nobody used for two weeks"),
+        ("org_admin", 3601, "an administrator's session after its hour"),
+    ] {
+        let test = TestApp::start().await;
+        let team = Team::named(Client::of(&test).signed_up("ana").await, "Acme").await;
+        let person = invited(&test, &team, "mia", role).await;
+        person.get("/api/v2/ai/runs").await.with(200);
+        test.clock.advance(Duration::from_secs(after));
+        is_stopped_everywhere(&person, why).await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_elsewhere_opens_nothing() {
     let test = TestApp::start().await;
     let team = Team::named(Client::of(&test).signed_up("ana").await, "Acme").await;
-    test.clock.advance(Duration::from_secs(40 * 24 * 3600));
-    is_stopped_everywhere(&team.admin, "an expired session").await;
+    let other = team.admin.signed_in("ana@example.com").await;
+    other.delete("/api/auth/sessions").await.with(200);
+    is_stopped_everywhere(&team.admin, "a session that was ended elsewhere").await;
+    other.get("/api/v2/ai/runs").await.with(200);
 }
 
 #[tokio::test]
@@ -321,6 +340,12 @@ async fn a_revoked_key_and_one_of_a_disabled_account_open_nothing() {
         .await
         .with(200);
     is_stopped_everywhere(&by_key, "a revoked key").await;
+    let short = json!({ "name": "short", "expiresAt": test.clock.now().plus(Duration::from_secs(600)) });
+    let made = ben.post("/api/v2/users/api-keys", &short).await.with(201)["data"].clone();
+    let by_key = ben.with_key(made["key"].as_str().unwrap());
+    by_key.get("/api/v2/ai/runs").await.with(200);
+    test.clock.advance(Duration::from_secs(601));
+    is_stopped_everywhere(&by_key, "an expired key").await;
     let made = ben.post("/api/v2/users/api-keys", &json!({ "name": "ci" })).await.with(201)["data"].clone();
     let by_key = ben.with_key(made["key"].as_str().unwrap());
     let id = ben.get("/api/auth/session").await.with(200)["user"]["id"].as_str().unwrap().to_owned();
@@ -338,7 +363,7 @@ async fn a_write_from_another_site_is_refused_on_every_route() {
         let parts: Vec<&str> =
             route.path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
         let reply = call(&team.admin, &route, &parts.join("/"), &headers).await;
-        assert_eq!(reply.status, 403, "{} {}", route.method, route.path);
+        assert_eq!(reply.refused(403), "cross_origin", "{} {}", route.method, route.path);
     }
     team.admin.get(&team.path("")).await.with(200);
 }
