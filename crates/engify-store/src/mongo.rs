@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engify_core::tenancy::Scope;
-use engify_core::{Clock, Error, Result, Secret};
+use engify_core::{Clock, Error, Result, Secret, Time};
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error as Fault;
