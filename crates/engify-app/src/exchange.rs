@@ -12,7 +12,6 @@ use engify_core::tenancy::Visibility;
 use engify_core::words::Slug;
 
 mod csv;
-mod extended;
 mod fields;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;

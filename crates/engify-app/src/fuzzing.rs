@@ -1,11 +1,12 @@
 //! What fuzzers and property tests feed with bytes: the parsers of this crate that read what strangers send. See the module
 //! of the same name in `engify-core`.
 
+use engify_core::cells;
 use engify_core::error::Faults;
 
 pub use crate::exchange::fuzzing::import;
 use crate::keys::terms;
-use crate::{cells, token};
+use crate::token;
 
 /// Every target of this crate.
 pub const TARGETS: &[(&str, fn(&[u8]))] =

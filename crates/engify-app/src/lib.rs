@@ -10,7 +10,6 @@ mod app;
 pub mod audit;
 mod behind;
 pub mod cache;
-mod cells;
 mod content;
 mod ctx;
 mod doors;

@@ -49,6 +49,13 @@ impl Time {
         self.0.strftime("%Y-%m-%d").to_string()
     }
 
+    /// Whether a field of a document holds a time: its name ends in `At`, and its text is one exactly as it prints itself.
+    pub fn is_date(field: &str, text: &str) -> bool {
+        field.ends_with("At")
+            && text.len() == 24
+            && text.parse::<Self>().is_ok_and(|time| time.to_string() == text)
+    }
+
     /// The instant as jiff's type, for calendars and formats.
     pub fn timestamp(self) -> jiff::Timestamp {
         self.0

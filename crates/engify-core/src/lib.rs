@@ -7,8 +7,10 @@ pub mod address;
 pub mod api_key;
 pub mod audit;
 pub mod backup;
+pub mod cells;
 pub mod clock;
 pub mod error;
+pub mod extended;
 pub mod factor;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

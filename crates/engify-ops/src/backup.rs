@@ -12,6 +12,7 @@ use engify_clients::objects::Objects;
 use engify_core::backup::{Backup, BackupKind, BackupState};
 use engify_core::ids::BackupId;
 use engify_core::settings::KeepDays;
+use engify_core::tenancy::Scope;
 use engify_core::{Clock, Error, Ids, Result, Time};
 use engify_store::{Batch, Store, collections};
 use serde::Serialize;
@@ -30,6 +31,7 @@ mod pages;
 mod place;
 mod prune;
 mod retention;
+mod setup;
 mod sweep;
 mod write;
 
@@ -39,6 +41,7 @@ pub use manifest::{FORMAT, Manifest, Part};
 pub use place::{Located, located};
 pub use prune::{Pruned, prune};
 pub use retention::ended;
+pub use setup::Setup;
 pub use sweep::{Swept, sweep};
 
 use layers::Layers;
@@ -321,6 +324,24 @@ pub async fn verify(
     }
     verified.duration_millis = millis(begun.elapsed());
     Ok(verified)
+}
+
+/// Notes in the database what a deep verification found of a backup that it remembers.
+///
+/// # Errors
+/// How the database fails.
+pub async fn note(store: &Store, verified: &Verified, now: Time) -> Result<()> {
+    let everything = Scope::Everything("backups are of the whole installation");
+    let found = store.get::<Backup>(&everything, verified.id.as_str()).await?;
+    let Some(mut record) = found.filter(|_| verified.deep) else { return Ok(()) };
+    if verified.ok {
+        record.state = BackupState::Verified;
+        record.verified_at = Some(now);
+    } else {
+        record.state = BackupState::Failed;
+    }
+    record.failure.clone_from(&verified.failure);
+    remember(store, &record).await
 }
 
 /// Whether something is wrong with the backup, and not with the way to it.

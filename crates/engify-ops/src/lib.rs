@@ -7,6 +7,7 @@ pub mod backup;
 pub mod config;
 pub mod contents;
 pub mod database;
+pub mod documents;
 pub mod ready;
 pub mod redis;
 pub mod scratch;

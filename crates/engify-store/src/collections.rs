@@ -14,6 +14,7 @@ use engify_core::prompt::{Favorite, Prompt, PromptVersion, Rating};
 use engify_core::provider_key::ProviderKey;
 use engify_core::run::Run;
 
+use crate::Doc;
 use crate::collection::Direction::{Ascending as Asc, Descending as Desc};
 use crate::collection::{Collection, Derived, Direction, Entity, Index, IndexKind, folded, last_word};
 
@@ -53,6 +54,18 @@ macro_rules! collections {
 
         /// Every collection there is.
         pub const ALL: &[Collection] = &[$($entity::COLLECTION),+];
+
+        /// Whether a document is one of this collection's, as the program reads them.
+        ///
+        /// # Errors
+        /// Says what is missing or wrong.
+        pub fn fits(collection: &str, doc: &Doc) -> Result<(), String> {
+            let doc = serde_json::Value::Object(doc.clone());
+            match collection {
+                $($name => serde_json::from_value::<$entity>(doc).map(drop).map_err(|fault| fault.to_string()),)+
+                _ => Err("is in no collection of ours".to_owned()),
+            }
+        }
     };
     (@derived) => { &[] };
     (@derived $derived:expr) => { $derived };

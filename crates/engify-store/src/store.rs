@@ -118,6 +118,17 @@ impl Store {
         doc.map(typed).transpose()
     }
 
+    /// The document with this id as it is, if it is in scope: for imports, which know no entities.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn document(&self, collection: &Collection, scope: &Scope, id: &str) -> Result<Option<Doc>> {
+        match &self.inner.backend {
+            Backend::Sqlite(sqlite) => sqlite.get(collection, scope, id).await,
+            Backend::Mongo(mongo, _) => Box::pin(mongo.get(collection, scope, id)).await,
+        }
+    }
+
     /// The documents with these ids that are in scope, in the order of `ids`; at most [`LIMIT`] ids.
     ///
     /// # Errors

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engify_app::audit::Anchor;
 
+mod backup;
 mod jobs;
 mod redis;
 
+pub(crate) use backup::{Backup, Backups, CollectionExport, CollectionImport, Layout, Table, Verify};
 pub(crate) use jobs::{Cron, How, Jobs, ListJobs, RunCron, RunJob};
 pub(crate) use redis::{Flush, Redis, RedisTest};
 
@@ -75,7 +77,7 @@ impl Command {
         match self {
             Self::Serve(_) | Self::Completions { .. } | Self::Config(Config::Docs { .. }) => false,
             Self::Config(Config::Check(report) | Config::Show(report)) => report.json,
-            Self::Db(Db::CreateIndexes(report) | Db::Seed(report) | Db::Stats(report)) => report.json,
+            Self::Db(db) => db.json(),
             Self::Admin(Admin::Setup(setup)) => setup.report.json,
             Self::Admin(Admin::CheckUser { report, .. } | Admin::ResetMfa { report, .. }) => report.json,
             Self::Prompts(Prompts::List(list)) => list.report.json,
@@ -146,6 +148,34 @@ pub(crate) enum Db {
     Seed(Report),
     /// Count what every collection holds
     Stats(Report),
+    /// Take a backup, restore it into a scratch database and compare, delete those whose time is over
+    Backup(Backup),
+    /// List the backups at the target
+    Backups(Backups),
+    /// Check the sums of a backup; with --deep, restore it into a scratch database and compare
+    Verify(Verify),
+    /// Print BACKUP_ENCRYPTION_KEY as age writes keys, for decrypting by hand
+    BackupKey(Report),
+    /// Write a collection to a file, as mongoexport does; what is stored encrypted stays encrypted
+    Export(CollectionExport),
+    /// Read a file into a collection, as mongoimport does
+    Import(CollectionImport),
+}
+
+impl Db {
+    fn json(&self) -> bool {
+        match self {
+            Self::CreateIndexes(report)
+            | Self::Seed(report)
+            | Self::Stats(report)
+            | Self::BackupKey(report) => report.json,
+            Self::Backup(backup) => backup.report.json,
+            Self::Backups(backups) => backups.report.json,
+            Self::Verify(verify) => verify.report.json,
+            Self::Export(export) => export.report.json,
+            Self::Import(import) => import.report.json,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

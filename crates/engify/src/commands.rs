@@ -18,6 +18,8 @@ use crate::{printer, serve, wiring};
 
 mod admin;
 mod audit_verify;
+mod backup;
+mod collection;
 mod config;
 mod db;
 mod export;

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod environment;
 mod logging;
+mod operations;
 mod printer;
 mod serve;
 mod stop;

@@ -11,6 +11,8 @@ use engify_core::settings::{Database, Settings};
 use engify_core::{Clock, Error, Ids, Result, Secret};
 use engify_store::{Options, Store, Target};
 
+use crate::operations;
+
 /// The application of these settings.
 pub(crate) async fn app(settings: Settings) -> Result<App> {
     let clock = Clock::system();
@@ -24,8 +26,7 @@ pub(crate) async fn app(settings: Settings) -> Result<App> {
     let options = KvOptions::named(settings.core.environment.as_str());
     let shared = Kv::new(&settings.redis, &options, ids.clone()).map_err(Error::internal)?;
     let store = store(&settings, &clock).await?;
-    // Kinds of jobs that are made of operators' work are added here: `Registry::with`.
-    let jobs = Registry::shipped()?;
+    let jobs = operations::with_operations(Registry::shipped()?)?;
     App::start(Parts { settings, store, caller, shared, clock, ids, secret, jobs })
 }
 

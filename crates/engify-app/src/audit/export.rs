@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 
 use engify_core::audit::{Action, AuditEntry, Outcome, Target};
+use engify_core::cells;
 use engify_core::{Error, Result};
 use engify_store::{Batch, Cursor, Query, queries};
 use serde_json::json;
 
 use super::Filter;
-use crate::{Ctx, cells};
+use crate::Ctx;
 
 /// Lines that are read at a time: what an export holds in memory, however long it is.
 const LINES: u32 = 200;

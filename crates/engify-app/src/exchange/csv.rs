@@ -3,11 +3,11 @@
 //! Commas, semicolons and tabs divide cells, whichever the header uses. Read here rather than by a library because a
 //! quote that never closes, the mark of a file cut off, must be an error with its line and not a very long cell.
 
+use engify_core::cells;
 use serde_json::{Map, Value};
 
 use super::fields::{CONTENT_NAMES, Fields, is_content};
 use super::{Fault, MAX_RECORDS, Record, Records, json};
-use crate::cells;
 
 /// The most columns; a prompt has twelve, so a row of more is no row of prompts.
 const MOST_COLUMNS: usize = 1000;

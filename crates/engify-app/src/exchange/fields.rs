@@ -8,12 +8,13 @@ use std::collections::btree_map::Entry;
 
 use engify_core::clock::Time;
 use engify_core::error::Detail;
+use engify_core::extended;
 use engify_core::prompt::{Difficulty, Draft, Variable, limits};
 use engify_core::tenancy::Visibility;
 use engify_core::words::Slug;
 use serde_json::{Map, Value};
 
-use super::{Fault, Record, extended, readable, variables};
+use super::{Fault, Record, readable, variables};
 
 /// How many ignored names a record reports, and how many characters of each.
 const REPORTED: (usize, usize) = (50, 60);

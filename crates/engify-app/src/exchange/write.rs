@@ -3,11 +3,11 @@
 //! One list of named values feeds all four formats. YAML is written here, because front matter should look as people
 //! write it: words plain, everything that could be mistaken in double quotes.
 
+use engify_core::cells;
 use engify_core::prompt::{Draft, Variable};
 use serde_json::Value;
 
 use super::{Exported, Format};
-use crate::cells;
 
 /// Values by name, in the order in which they are written.
 type Named = Vec<(&'static str, Value)>;

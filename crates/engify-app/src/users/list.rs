@@ -1,6 +1,7 @@
 //! Finding people: lists, search by the beginning of a name or an address, the export.
 
 use engify_core::account::User;
+use engify_core::cells;
 use engify_core::permission::{Permission, Role};
 use engify_core::tenancy::Scope;
 use engify_core::{Error, Kind, Result};
@@ -8,7 +9,7 @@ use engify_store::collection::{folded, last_word};
 use engify_store::{Cursor, Query, queries};
 
 use super::scope;
-use crate::{Ctx, cells};
+use crate::Ctx;
 
 /// The most people of one export.
 const MOST: usize = 10_000;

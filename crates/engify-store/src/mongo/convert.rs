@@ -68,10 +68,7 @@ fn inner(name: &str, value: &Value, depth: usize) -> Result<Bson> {
 
 /// The time that a text of this field stands for, if it is written exactly as we write times.
 fn time(name: &str, text: &str) -> Option<Time> {
-    if !name.ends_with("At") || text.len() != 24 {
-        return None;
-    }
-    text.parse::<Time>().ok().filter(|time| time.to_string() == text)
+    if Time::is_date(name, text) { text.parse().ok() } else { None }
 }
 
 fn numeric(number: &Number) -> Bson {

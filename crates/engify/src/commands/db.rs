@@ -1,9 +1,9 @@
-//! `engify db`: indexes, the shipped library, counts.
+//! `engify db`: indexes, the shipped library, counts; backups and files are beside it.
 
 use engify_app::{Ctx, prompts};
 use engify_ops::database;
 
-use super::{import, with_app, with_store};
+use super::{backup, collection, import, with_app, with_store};
 use crate::cli::{Db, Report};
 use crate::environment::Environment;
 use crate::printer;
@@ -14,6 +14,12 @@ pub(super) async fn run(environment: &Environment, command: Db) -> Ended {
     match command {
         Db::CreateIndexes(report) => create_indexes(environment, report).await,
         Db::Stats(report) => stats(environment, report).await,
+        Db::Backup(options) => backup::take(environment, options).await,
+        Db::Backups(options) => backup::list(environment, options).await,
+        Db::Verify(options) => backup::verify(environment, options).await,
+        Db::BackupKey(report) => backup::backup_key(environment, report),
+        Db::Export(options) => collection::export(environment, options).await,
+        Db::Import(options) => collection::import(environment, options).await,
         Db::Seed(report) => with_app(environment, async |ctx| seed(ctx, report).await).await,
     }
 }

@@ -5,20 +5,20 @@
 //! with `=`, `+`, `-` or `@`, so that such a cell gets an apostrophe in front. [`read`] takes it off again, and nothing else.
 
 /// One row with its line break.
-pub(crate) fn row<T: AsRef<str>>(cells: impl IntoIterator<Item = T>) -> String {
+pub fn row<T: AsRef<str>>(cells: impl IntoIterator<Item = T>) -> String {
     let cells: Vec<String> = cells.into_iter().map(|text| cell(text.as_ref())).collect();
     cells.join(",") + "\r\n"
 }
 
 /// One cell as it is written.
-pub(crate) fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let guard = if is_formula(text) { "'" } else { "" };
     let bare = text.trim() == text && !text.contains([',', ';', '\t', '"', '\n', '\r']);
     if bare { format!("{guard}{text}") } else { format!("\"{guard}{}\"", text.replace('"', "\"\"")) }
 }
 
 /// The text of a cell that [`cell`] wrote, its quotes taken off already.
-pub(crate) fn read(mut cell: String) -> String {
+pub fn read(mut cell: String) -> String {
     if cell.starts_with('\'') && is_formula(&cell) {
         cell.remove(0);
     }

@@ -1,0 +1,326 @@
+//! Single collections to a file and back, as `mongoexport` and `mongoimport` write and read them: one document a line in
+//! Extended JSON. What is stored encrypted stays encrypted.
+
+use std::path::Path;
+
+use engify_core::tenancy::Scope;
+use engify_core::{Error, Kind, Result, cells, extended};
+use engify_store::{Batch, Collection, Doc, Snapshot, Store, bson, collections};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
+
+use crate::contents;
+
+const ALL: Scope = Scope::Everything("the operator looks after the whole installation");
+
+/// Documents of one write.
+const TOGETHER: usize = 200;
+
+/// The longest line that is read: MongoDB's largest document, written out.
+const LONGEST_LINE: u64 = 64 * 1024 * 1024;
+
+/// The faults that are told before reading on is given up.
+const FAULTS: usize = 20;
+
+/// How a file is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Extended JSON, one document a line.
+    Lines,
+    /// A table: a column for each field, nested values as JSON. For reading; it does not come back in.
+    Csv,
+    /// BSON, as `mongodump` writes it.
+    Bson,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exported {
+    /// The collection.
+    pub collection: &'static str,
+    /// How many documents.
+    pub documents: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+/// What an import does, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Imported {
+    /// Documents that are not there yet.
+    pub created: u64,
+    /// Documents that are there and differ.
+    pub replaced: u64,
+    /// Documents that are there as they are.
+    pub unchanged: u64,
+    /// Whether it was done.
+    pub done: bool,
+}
+
+/// The collection of a name that somebody typed.
+///
+/// # Errors
+/// `invalid_request` with the names there are.
+pub fn named(name: &str) -> Result<&'static Collection> {
+    collections::named(name).ok_or_else(|| {
+        let names: Vec<&str> = collections::ALL.iter().map(|collection| collection.name).collect();
+        Error::field("collection", format!("is none of {}", names.join(", ")))
+    })
+}
+
+/// Writes all documents of a collection, in the order of their ids, as they are at one moment.
+///
+/// # Errors
+/// As [`Snapshot::page`]; `output_unwritable`.
+pub async fn export(
+    store: &Store,
+    collection: &'static Collection,
+    format: Format,
+    out: &mut (dyn AsyncWrite + Unpin + Send),
+    seen: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Exported> {
+    let mut snapshot = store.snapshot().await?;
+    let mut exported = Exported { collection: collection.name, documents: 0, bytes: 0 };
+    let columns = if format == Format::Csv { columns(&mut snapshot, collection).await? } else { Vec::new() };
+    let mut after = None;
+    if format == Format::Csv {
+        write(out, cells::row(&columns).as_bytes(), &mut exported).await?;
+    }
+    loop {
+        let page = snapshot.page(collection, after.as_deref()).await?;
+        let Some(last) = page.last() else { break };
+        after = contents::id(last);
+        exported.documents += page.len() as u64;
+        let columns = columns.clone();
+        let written = tokio::task::spawn_blocking(move || written(page, format, &columns));
+        write(out, &written.await.map_err(Error::internal)??, &mut exported).await?;
+        seen(exported.documents);
+    }
+    out.flush().await.map_err(|fault| unwritable(&fault))?;
+    Ok(exported)
+}
+
+fn written(page: Vec<Doc>, format: Format, columns: &[String]) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for doc in page {
+        match format {
+            Format::Bson => bytes.extend(bson::encode(&doc)?),
+            Format::Lines => {
+                serde_json::to_writer(&mut bytes, &extended::relaxed(doc)).map_err(Error::internal)?;
+                bytes.push(b'\n');
+            }
+            Format::Csv => {
+                let text = |column: &String| match doc.get(column) {
+                    None | Some(Value::Null) => String::new(),
+                    Some(Value::String(text)) => text.clone(),
+                    Some(other) => other.to_string(),
+                };
+                bytes.extend(cells::row(columns.iter().map(text)).into_bytes());
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// The fields that any document has, the id first.
+async fn columns(snapshot: &mut Snapshot, collection: &Collection) -> Result<Vec<String>> {
+    let (mut names, mut after) = (std::collections::BTreeSet::new(), None);
+    loop {
+        let page = snapshot.page(collection, after.as_deref()).await?;
+        let Some(last) = page.last() else { break };
+        after = contents::id(last);
+        page.iter().flat_map(Doc::keys).for_each(|name| {
+            if !names.contains(name) {
+                names.insert(name.clone());
+            }
+        });
+    }
+    names.remove("_id");
+    Ok(std::iter::once("_id".to_owned()).chain(names).collect())
+}
+
+async fn write(
+    out: &mut (dyn AsyncWrite + Unpin + Send),
+    bytes: &[u8],
+    exported: &mut Exported,
+) -> Result<()> {
+    exported.bytes += bytes.len() as u64;
+    out.write_all(bytes).await.map_err(|fault| unwritable(&fault))
+}
+
+/// Reads a file into a collection: new documents are added, those with an id that is there are replaced. All of it is read
+/// and checked first; with `really` it is then written, 200 documents at a time. The same again changes nothing.
+///
+/// # Errors
+/// `invalid_request` with the lines that are no documents of the collection, before anything is written; `duplicate` where
+/// a unique value is taken, which may come after some documents were written.
+pub async fn import(
+    store: &Store,
+    collection: &'static Collection,
+    (file, format): (&Path, Format),
+    really: bool,
+    seen: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Imported> {
+    let mut imported = look(store, collection, (file, format)).await?;
+    if !really {
+        return Ok(imported);
+    }
+    let mut documents = Documents::open(file, format).await?;
+    let (mut batch, mut count) = (Batch::new(), 0);
+    loop {
+        let next = documents.next().await?;
+        let ended = next.is_none();
+        if let Some((_, read)) = next {
+            let doc = checked(collection, read).map_err(|issue| Error::field(collection.name, issue))?;
+            count += 1;
+            if store.document(collection, &ALL, &contents::id(&doc).unwrap_or_default()).await?.as_ref()
+                != Some(&doc)
+            {
+                batch = batch.put_document(collection, doc)?;
+            }
+        }
+        if batch.len() >= TOGETHER || ended {
+            store.write(std::mem::take(&mut batch)).await?;
+            seen(count);
+        }
+        if ended {
+            imported.done = true;
+            return Ok(imported);
+        }
+    }
+}
+
+/// Reads and checks everything, and says what would become of it.
+async fn look(store: &Store, collection: &'static Collection, source: (&Path, Format)) -> Result<Imported> {
+    let mut documents = Documents::open(source.0, source.1).await?;
+    let (mut imported, mut refused, mut faults) = (Imported::default(), wrong(), 0);
+    while let Some((place, read)) = documents.next().await? {
+        let doc = match checked(collection, read) {
+            Ok(doc) => doc,
+            Err(issue) => {
+                (refused, faults) = (refused.detail(place, issue), faults + 1);
+                if faults == FAULTS {
+                    return Err(refused);
+                }
+                continue;
+            }
+        };
+        match store.document(collection, &ALL, &contents::id(&doc).unwrap_or_default()).await? {
+            None => imported.created += 1,
+            Some(there) if there == doc => imported.unchanged += 1,
+            Some(_) => imported.replaced += 1,
+        }
+    }
+    if faults > 0 { Err(refused) } else { Ok(imported) }
+}
+
+/// A document as it is stored, if it is one of this collection's.
+fn checked(collection: &Collection, read: Result<Doc, String>) -> Result<Doc, String> {
+    let mut doc = read?;
+    if contents::id(&doc).is_none_or(|id| id.is_empty()) {
+        return Err("has no _id".to_owned());
+    }
+    collection.derive(&mut doc);
+    collections::fits(collection.name, &doc)
+        .map_err(|fault| format!("is none of {}: {fault}", collection.name))?;
+    Ok(doc)
+}
+
+/// Documents of a file, one after the other, each with where it stands.
+struct Documents {
+    input: BufReader<Box<dyn AsyncRead + Unpin + Send>>,
+    format: Format,
+    number: u64,
+}
+
+impl Documents {
+    async fn open(file: &Path, format: Format) -> Result<Self> {
+        let opened = tokio::fs::File::open(file).await.map_err(|fault| unreadable(file, &fault))?;
+        Ok(Self { input: BufReader::new(Box::new(opened)), format, number: 0 })
+    }
+
+    async fn next(&mut self) -> Result<Option<(String, Result<Doc, String>)>> {
+        match self.format {
+            Format::Bson => self.next_bson().await,
+            Format::Lines => self.next_line().await,
+            Format::Csv => {
+                Err(Error::field("file", "is CSV, which has no types; export and import JSON Lines"))
+            }
+        }
+    }
+
+    async fn next_line(&mut self) -> Result<Option<(String, Result<Doc, String>)>> {
+        loop {
+            let mut line = Vec::new();
+            let mut rest = (&mut self.input).take(LONGEST_LINE);
+            let read = rest.read_until(b'\n', &mut line).await.map_err(|fault| broken(&fault))?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            let place = format!("line {}", self.number);
+            let text = line.trim_ascii();
+            let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+            if text.is_empty() {
+                continue;
+            }
+            if text == b"[" || text.starts_with(b"[{") {
+                return Err(Error::field(
+                    place,
+                    "begins a JSON array; write one document a line (mongoexport without --jsonArray)",
+                ));
+            }
+            let doc = match serde_json::from_slice::<Value>(text).map(extended::plain) {
+                Ok(Value::Object(doc)) => Ok(doc),
+                Ok(_) => Err("is not a document".to_owned()),
+                Err(fault) => Err(format!("is not JSON: {fault}")),
+            };
+            return Ok(Some((place, doc)));
+        }
+    }
+
+    async fn next_bson(&mut self) -> Result<Option<(String, Result<Doc, String>)>> {
+        if self.input.fill_buf().await.map_err(|fault| broken(&fault))?.is_empty() {
+            return Ok(None);
+        }
+        self.number += 1;
+        let place = format!("document {}", self.number);
+        let damaged = || Error::field(place.clone(), "is not BSON; the file is damaged or is something else");
+        let mut beginning = [0; 4];
+        self.input.read_exact(&mut beginning).await.map_err(|_| damaged())?;
+        let mut bytes = vec![0; bson::length(beginning).ok_or_else(damaged)?];
+        bytes[..4].copy_from_slice(&beginning);
+        self.input.read_exact(&mut bytes[4..]).await.map_err(|_| damaged())?;
+        let doc = bson::decode(&bytes).map_err(|_| damaged())?;
+        Ok(Some((place, Ok(doc))))
+    }
+}
+
+fn wrong() -> Error {
+    Error::invalid(
+        "The file holds what is no document of that collection, and nothing was written. See what is listed.",
+    )
+}
+
+fn unwritable(fault: &std::io::Error) -> Error {
+    let message = format!("The output cannot be written ({}). Is the disk full?", fault.kind());
+    Error::unavailable("output_unwritable", message)
+}
+
+fn unreadable(file: &Path, fault: &std::io::Error) -> Error {
+    let message =
+        format!("{} cannot be read ({}). Check the path and its permissions.", file.display(), fault.kind());
+    Error::new(Kind::Invalid, "unreadable", message)
+}
+
+fn broken(fault: &std::io::Error) -> Error {
+    Error::unavailable(
+        "unreadable",
+        format!("Reading the file broke off ({}). Check the disk.", fault.kind()),
+    )
+}

@@ -1,0 +1,133 @@
+//! `engify db export|import`: single collections to files and back.
+
+use std::path::Path;
+
+use engify_core::Error;
+use engify_ops::documents::{self, Exported, Format};
+use engify_store::Store;
+use tokio::io::AsyncWrite;
+
+use super::with_store;
+use crate::cli::{CollectionExport, CollectionImport, Table};
+use crate::environment::Environment;
+use crate::printer;
+use crate::stop::{Ended, Stop, Verdict};
+
+/// Writes a collection to a file.
+pub(super) async fn export(environment: &Environment, options: CollectionExport) -> Ended {
+    let collection = documents::named(&options.collection)?;
+    let format = match options.format {
+        Table::Json => Format::Lines,
+        Table::Csv => Format::Csv,
+        Table::Bson => Format::Bson,
+    };
+    let to_stdout = options.out == Path::new("-");
+    let exported = with_store(environment, async |store| {
+        if to_stdout {
+            return write(store, collection.name, format, &mut tokio::io::stdout()).await;
+        }
+        let unfinished = unfinished(&options.out);
+        let mut file = private(&unfinished).await?;
+        let exported = write(store, collection.name, format, &mut file).await;
+        let placed = match exported {
+            Ok(exported) => finish(file, &unfinished, &options.out).await.map(|()| exported),
+            Err(stop) => Err(stop),
+        };
+        if placed.is_err() {
+            // The reason why it failed is the one to tell.
+            let _ = tokio::fs::remove_file(&unfinished).await;
+        }
+        placed
+    })
+    .await?;
+    if options.report.json && !to_stdout {
+        printer::json(&exported)?;
+    } else {
+        printer::talk(format_args!(
+            "{}: {} documents, {}",
+            exported.collection,
+            exported.documents,
+            printer::bytes(exported.bytes)
+        ));
+    }
+    Ok(Verdict::Done)
+}
+
+async fn write(
+    store: &Store,
+    collection: &str,
+    format: Format,
+    out: &mut (dyn AsyncWrite + Unpin + Send),
+) -> Result<Exported, Stop> {
+    let bar = printer::progress(0, "exporting");
+    let seen = |count| {
+        bar.set_length(count);
+        bar.set_position(count);
+    };
+    let exported = documents::export(store, documents::named(collection)?, format, out, &seen).await;
+    bar.finish_and_clear();
+    Ok(exported?)
+}
+
+/// Under another name first: the file is there whole or not at all.
+fn unfinished(out: &Path) -> std::path::PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".unfinished");
+    out.with_file_name(name)
+}
+
+/// A file for its owner alone: it may hold hashes of passwords and keys.
+async fn private(path: &Path) -> Result<tokio::fs::File, Stop> {
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path).await.map_err(|fault| unwritable(path, &fault))
+}
+
+async fn finish(file: tokio::fs::File, unfinished: &Path, out: &Path) -> Result<(), Stop> {
+    file.sync_all().await.map_err(|fault| unwritable(out, &fault))?;
+    tokio::fs::rename(unfinished, out).await.map_err(|fault| unwritable(out, &fault))
+}
+
+fn unwritable(path: &Path, fault: &std::io::Error) -> Stop {
+    let message = format!(
+        "{} cannot be written ({}). See that the folder is there and may be written.",
+        path.display(),
+        fault.kind()
+    );
+    Error::unavailable("output_unwritable", message).into()
+}
+
+/// Reads a file into a collection.
+pub(super) async fn import(environment: &Environment, options: CollectionImport) -> Ended {
+    let collection = documents::named(&options.collection)?;
+    let ending = options.file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let format = match ending {
+        "bson" => Format::Bson,
+        "csv" => Format::Csv,
+        _ => Format::Lines,
+    };
+    let imported = with_store(environment, async |store| {
+        let bar = printer::progress(0, "importing");
+        let seen = |count| bar.set_position(count);
+        let source = (options.file.as_path(), format);
+        let imported = Box::pin(documents::import(store, collection, source, options.yes, &seen)).await;
+        bar.finish_and_clear();
+        Ok(imported?)
+    })
+    .await?;
+    if options.report.json {
+        printer::json(&imported)?;
+    } else {
+        let (verb, name) = (if imported.done { "" } else { "would be " }, collection.name);
+        printer::line(format_args!(
+            "{name}: {} {verb}created, {} {verb}replaced, {} unchanged",
+            imported.created, imported.replaced, imported.unchanged
+        ))?;
+    }
+    if !imported.done {
+        printer::talk("Nothing was written; --yes does it.");
+    }
+    Ok(Verdict::Done)
+}

@@ -1,0 +1,77 @@
+//! Kinds of jobs that are made of operators' work, for the schedules of a server and the pages of administrators.
+
+use std::time::Duration;
+
+use engify_app::Ctx;
+use engify_app::jobs::{JobKind, Registry};
+use engify_core::backup::BackupKind;
+use engify_core::job::CatchUp;
+use engify_core::permission::Permission;
+use engify_core::{Error, Result};
+use engify_ops::backup::{self, Setup};
+use serde_json::Value;
+
+/// How long a backup may take, its proof and its copy included.
+const LONGEST: Duration = Duration::from_secs(6 * 3600);
+
+/// All of them, behind those that need nothing but the application.
+pub(crate) fn with_operations(mut registry: Registry) -> Result<Registry> {
+    for kind in backups()? {
+        registry = registry.with(kind);
+    }
+    Ok(registry)
+}
+
+/// Backups by the operations guide's table.
+fn backups() -> Result<Vec<JobKind>> {
+    let taking = |name, about, kind| job(JobKind::new(name, about, move |ctx, _| take(ctx, kind)));
+    Ok(vec![
+        taking("backup", "Takes a backup now, and proves that it can be restored.", BackupKind::Manual),
+        taking(
+            "backup_snapshot",
+            "Takes the backup of every six hours, and deletes those whose time is over.",
+            BackupKind::Snapshot,
+        )
+        .scheduled("0 */6 * * *", CatchUp::Once)?,
+        taking("backup_daily", "Takes the backup of the day.", BackupKind::Daily)
+            .scheduled("30 1 * * *", CatchUp::Once)?,
+        taking("backup_weekly", "Takes the backup of the week.", BackupKind::Weekly)
+            .scheduled("30 4 * * 0", CatchUp::Once)?,
+        job(JobKind::new(
+            "backup_verify",
+            "Restores the newest backup of each target into a scratch database and compares every document.",
+            |ctx, _| verify(ctx),
+        ))
+        .scheduled("0 5 * * 1", CatchUp::Once)?,
+    ])
+}
+
+fn job(kind: JobKind) -> JobKind {
+    kind.needs(Permission::SystemBackup).together(1).longest(LONGEST).attempts(3)
+}
+
+async fn take(ctx: Ctx, kind: BackupKind) -> Result<Value> {
+    let app = ctx.app();
+    let setup = Setup::of(app.settings())?;
+    let by = (app.clock(), app.ids());
+    let created = Box::pin(backup::create(app.store(), &setup.plan(kind), by, &|_, _, _| ())).await?;
+    serde_json::to_value(created).map_err(Error::internal)
+}
+
+async fn verify(ctx: Ctx) -> Result<Value> {
+    let app = ctx.app();
+    let setup = Setup::of(app.settings())?;
+    let mut all = Vec::new();
+    for target in std::iter::once(&setup.target).chain(&setup.replica) {
+        let newest = backup::newest(target).await?;
+        let deep = Some((setup.folder.as_path(), app.clock()));
+        let verified =
+            Box::pin(backup::verify((target, &newest.id), setup.key.as_ref(), deep, &|_, _, _| ())).await?;
+        backup::note(app.store(), &verified, app.clock().now()).await?;
+        all.push(verified);
+    }
+    if let Some(failure) = all.iter().find_map(|one| one.failure.clone()) {
+        return Err(Error::unavailable("backup_not_proven", failure));
+    }
+    serde_json::to_value(all).map_err(Error::internal)
+}
