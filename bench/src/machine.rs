@@ -1,5 +1,6 @@
 //! What the machine is, and what a process on it uses, as Linux tells in `/proc`.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
@@ -81,6 +82,32 @@ pub(crate) fn processor_time(pid: u32) -> Result<Duration> {
     let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
     let (user, system) = ticks(11).zip(ticks(12)).context("/proc/PID/stat is not as it should be")?;
     Ok(Duration::from_secs_f64((user + system) / TICKS))
+}
+
+/// How long each thread of a process has run, to the nanosecond.
+pub(crate) struct Running(BTreeMap<String, u64>);
+
+impl Running {
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).context("this needs Linux's /proc")?;
+        let mut running = BTreeMap::new();
+        for thread in threads {
+            let thread = thread?;
+            // A thread that has just ended is not there any more.
+            let Ok(told) = std::fs::read_to_string(thread.path().join("schedstat")) else { continue };
+            let nanos = told.split(' ').next().and_then(|nanos| nanos.parse().ok());
+            let nanos = nanos.context("schedstat is not as it should be")?;
+            running.insert(thread.file_name().to_string_lossy().into_owned(), nanos);
+        }
+        Ok(Self(running))
+    }
+
+    /// What ran since then. What a thread ran that ended meanwhile is lost: those that serve do not end.
+    pub(crate) fn since(&self, before: &Self) -> Duration {
+        let ran =
+            |(thread, now): (&String, &u64)| now.saturating_sub(before.0.get(thread).copied().unwrap_or(0));
+        Duration::from_nanos(self.0.iter().map(ran).sum())
+    }
 }
 
 fn kib(text: &str, name: &str) -> Option<u64> {

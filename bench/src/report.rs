@@ -103,6 +103,13 @@ impl Spread {
         Self { median, least: at(0), most: at(values.len().wrapping_sub(1)) }
     }
 
+    /// Of many values, where single ones say nothing: the ends are those of the middle half.
+    pub(crate) fn of_middle_half(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let quarter = values.len() / 4;
+        Self::of(values[quarter..values.len() - quarter].to_vec())
+    }
+
     /// `0.81 (0.79 to 0.83)`.
     pub(crate) fn text(&self, digits: usize) -> String {
         format!("{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.least, self.most)
@@ -117,5 +124,7 @@ mod tests {
     fn the_middle_of_an_even_number_lies_between_two() {
         assert_eq!(Spread::of(vec![4.0, 1.0, 2.0, 3.0]).text(1), "2.5 (1.0 to 4.0)");
         assert_eq!(Spread::of(vec![9.0]).text(0), "9 (9 to 9)");
+        let many = (0..100).map(f64::from).chain([1e9]).collect();
+        assert_eq!(Spread::of_middle_half(many).text(0), "50 (25 to 75)");
     }
 }
