@@ -148,35 +148,18 @@ impl Writer {
     }
 
     async fn write(&mut self, waiting: &mut Vec<Record>) {
-        let mut batch = Batch::new();
+        let mut rows = Vec::with_capacity(waiting.len());
         let mut flushed = Vec::new();
         for record in waiting.drain(..) {
-            let added = match record {
-                Record::Run(run, audit) => Batch::new().put(&*run).and_then(|batch| batch.put(&*audit)),
-                Record::Audit(audit) => Batch::new().put(&*audit),
-                Record::Used(prompt) => {
-                    *self.used.entry(prompt).or_default() += 1;
-                    continue;
-                }
-                Record::KeyUsed(key) => {
-                    self.keys.insert(key, self.clock.now());
-                    continue;
-                }
-                Record::ProviderKeyUsed(key) => {
-                    self.provider_keys.insert(key, self.clock.now());
-                    continue;
-                }
-                Record::Flush(done) => {
-                    flushed.push(done);
-                    continue;
-                }
-            };
-            match added {
-                Ok(added) => batch = batch.and(added),
-                Err(fault) => tracing::error!(error = ?fault, "recorder.unwritable"),
+            match record {
+                Record::Run(..) | Record::Audit(_) => rows.push(record),
+                Record::Used(prompt) => *self.used.entry(prompt).or_default() += 1,
+                Record::KeyUsed(key) => drop(self.keys.insert(key, self.clock.now())),
+                Record::ProviderKeyUsed(key) => drop(self.provider_keys.insert(key, self.clock.now())),
+                Record::Flush(done) => flushed.push(done),
             }
         }
-        self.insist(batch).await;
+        self.insist(|| rows.iter().fold(Batch::new(), written)).await;
         if !flushed.is_empty() {
             self.write_counts().await;
         }
@@ -198,28 +181,44 @@ impl Writer {
         for (key, at) in self.provider_keys.drain() {
             batch = used_at::<ProviderKey>(batch, key, at);
         }
-        self.insist(batch).await;
+        self.insist(|| batch.clone()).await;
     }
 
-    /// Writes until it is written: the queue behind is bounded, and while it is full nothing new runs.
-    async fn insist(&self, batch: Batch) {
-        if batch.is_empty() {
-            return;
-        }
+    /// Writes until it is written: the queue behind is bounded, and while it is full nothing new runs. The batch is made
+    /// anew for each try, so that the first one, which is nearly always the last, needs no copy.
+    async fn insist(&self, batch: impl Fn() -> Batch) {
         let mut wait = Duration::from_millis(100);
         loop {
-            match self.store.write(batch.clone()).await {
+            let batch = batch();
+            let writes = batch.len();
+            match self.store.write(batch).await {
                 Ok(_) => return,
                 Err(fault) if fault.is_ours() && fault.kind() != engify_core::Kind::Internal => {
-                    tracing::error!(error = ?fault, writes = batch.len(), "recorder.database_away: trying again");
+                    tracing::error!(error = ?fault, writes, "recorder.database_away: trying again");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(5));
                 }
                 Err(fault) => {
-                    tracing::error!(error = ?fault, writes = batch.len(), "recorder.refused: the records are dropped");
+                    tracing::error!(error = ?fault, writes, "recorder.refused: the records are dropped");
                     return;
                 }
             }
+        }
+    }
+}
+
+/// Adds the documents of a record that has any.
+fn written(batch: Batch, record: &Record) -> Batch {
+    let documents = match record {
+        Record::Run(run, audit) => Batch::new().put(&**run).and_then(|batch| batch.put(&**audit)),
+        Record::Audit(audit) => Batch::new().put(&**audit),
+        _ => return batch,
+    };
+    match documents {
+        Ok(documents) => batch.and(documents),
+        Err(fault) => {
+            tracing::error!(error = ?fault, "recorder.unwritable");
+            batch
         }
     }
 }

@@ -43,19 +43,19 @@ pub(crate) fn apply(connection: &Connection, at: Time, batch: Vec<Prepared>) -> 
     let mut applied = Applied::default();
     for Prepared { write, text } in batch {
         let Write { collection, id, action } = write;
-        let (document, text) = match action {
+        let stored = match action {
             Action::Insert(doc) => {
-                let text = text.unwrap_or_default();
-                insert(connection, &collection, &id, &text).map_err(fault)?;
-                (Some(doc), text)
+                let stored = jsonb(connection, &text.unwrap_or_default()).map_err(fault)?;
+                insert(connection, &collection, &id, &stored).map_err(fault)?;
+                Some((doc, stored))
             }
             Action::Put(doc) => {
-                let text = text.unwrap_or_default();
-                put(connection, &collection, &id, &text).map_err(fault)?;
-                (Some(doc), text)
+                let stored = jsonb(connection, &text.unwrap_or_default()).map_err(fault)?;
+                put(connection, &collection, &id, &stored).map_err(fault)?;
+                Some((doc, stored))
             }
             Action::Patch(changes) => match patch(connection, &collection, &id, &changes)? {
-                Some((doc, text)) => (Some(doc), text),
+                Some(patched) => Some(patched),
                 None if changes.must_match => return Err(stale(collection.name, &id)),
                 None => continue,
             },
@@ -65,9 +65,10 @@ pub(crate) fn apply(connection: &Connection, at: Time, batch: Vec<Prepared>) -> 
                     continue;
                 }
                 delete(connection, &collection, &id).map_err(fault)?;
-                (None, String::new())
+                None
             }
         };
+        let (document, stored) = stored.unzip();
         if collection == engify_core::prompt::Prompt::COLLECTION {
             let touched = match &document {
                 Some(doc) => catalogue::put(connection, doc),
@@ -76,8 +77,7 @@ pub(crate) fn apply(connection: &Connection, at: Time, batch: Vec<Prepared>) -> 
             applied.touched = applied.touched.max(touched.map_err(fault)?);
         }
         if collection.journaled {
-            let position = journal(connection, at, &collection, &id, document.is_some().then_some(&text))
-                .map_err(fault)?;
+            let position = journal(connection, at, &collection, &id, stored.as_deref()).map_err(fault)?;
             applied.changes.push(Change {
                 position,
                 at,
@@ -90,22 +90,27 @@ pub(crate) fn apply(connection: &Connection, at: Time, batch: Vec<Prepared>) -> 
     Ok(applied)
 }
 
-fn insert(connection: &Connection, collection: &Collection, id: &str, text: &str) -> rusqlite::Result<()> {
-    let sql = format!("INSERT INTO \"{}\"(id, doc) VALUES (?1, jsonb(?2))", collection.name);
-    connection.prepare_cached(&sql)?.execute(params![id, text]).map(drop)
+/// A document in SQLite's own binary form: parsed once for the collection and the journal.
+pub(super) fn jsonb(connection: &Connection, text: &str) -> rusqlite::Result<Vec<u8>> {
+    connection.prepare_cached("SELECT jsonb(?1)")?.query_row([text], |row| row.get(0))
+}
+
+fn insert(connection: &Connection, collection: &Collection, id: &str, stored: &[u8]) -> rusqlite::Result<()> {
+    let sql = format!("INSERT INTO \"{}\"(id, doc) VALUES (?1, ?2)", collection.name);
+    connection.prepare_cached(&sql)?.execute(params![id, stored]).map(drop)
 }
 
 pub(super) fn put(
     connection: &Connection,
     collection: &Collection,
     id: &str,
-    text: &str,
+    stored: &[u8],
 ) -> rusqlite::Result<()> {
     let sql = format!(
-        "INSERT INTO \"{}\"(id, doc) VALUES (?1, jsonb(?2)) ON CONFLICT(id) DO UPDATE SET doc = excluded.doc",
+        "INSERT INTO \"{}\"(id, doc) VALUES (?1, ?2) ON CONFLICT(id) DO UPDATE SET doc = excluded.doc",
         collection.name
     );
-    connection.prepare_cached(&sql)?.execute(params![id, text]).map(drop)
+    connection.prepare_cached(&sql)?.execute(params![id, stored]).map(drop)
 }
 
 pub(super) fn delete(connection: &Connection, collection: &Collection, id: &str) -> rusqlite::Result<()> {
@@ -128,7 +133,7 @@ fn patch(
     collection: &Collection,
     id: &str,
     changes: &Changes,
-) -> Result<Option<(Doc, String)>> {
+) -> Result<Option<(Doc, Vec<u8>)>> {
     let Some(mut doc) = read(connection, collection, id)? else { return Ok(None) };
     let meets = |(field, wanted): &(&str, Value)| doc.get(*field).unwrap_or(&Value::Null) == wanted;
     if !covers(&changes.scope, &doc) || !changes.when.iter().all(meets) {
@@ -150,13 +155,13 @@ fn patch(
         };
         doc.insert((*field).to_owned(), sum);
     }
-    let text = text(&doc);
-    let sql = format!("UPDATE \"{}\" SET doc = jsonb(?2) WHERE id = ?1", collection.name);
+    let stored = jsonb(connection, &text(&doc)).map_err(fault)?;
+    let sql = format!("UPDATE \"{}\" SET doc = ?2 WHERE id = ?1", collection.name);
     connection
         .prepare_cached(&sql)
-        .and_then(|mut update| update.execute(params![id, text]))
+        .and_then(|mut update| update.execute(params![id, stored]))
         .map_err(fault)?;
-    Ok(Some((doc, text)))
+    Ok(Some((doc, stored)))
 }
 
 fn journal(
@@ -164,11 +169,11 @@ fn journal(
     at: Time,
     collection: &Collection,
     id: &str,
-    text: Option<&String>,
+    stored: Option<&[u8]>,
 ) -> rusqlite::Result<u64> {
     connection
-        .prepare_cached("INSERT INTO journal(at, collection, id, doc) VALUES (?1, ?2, ?3, jsonb(?4))")?
-        .execute(params![at.millis(), collection.name, id, text])?;
+        .prepare_cached("INSERT INTO journal(at, collection, id, doc) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![at.millis(), collection.name, id, stored])?;
     Ok(u64::try_from(connection.last_insert_rowid()).unwrap_or(0))
 }
 
