@@ -82,16 +82,29 @@ impl TestApp {
 
     /// Replicas of one site: one database, one time, and the memory that the settings name.
     pub async fn replicas(count: u64, extra: &[(&str, &str)]) -> Vec<Self> {
+        Self::doing(Registry::shipped().expect("kinds of jobs"), count, extra).await
+    }
+
+    /// Replicas that can do these kinds of jobs. Nothing is begun by itself: `jobs::settle` does what is due.
+    pub async fn doing(jobs: Registry, count: u64, extra: &[(&str, &str)]) -> Vec<Self> {
         let folder = Arc::new(TempDir::new().expect("a folder for the test"));
         let clock = Clock::fixed(NOON.parse::<Time>().expect("a time"));
         let mut replicas = Vec::new();
         for number in 0..count {
-            replicas.push(Self::replica(Arc::clone(&folder), clock.clone(), 7 + number, extra).await);
+            replicas.push(
+                Self::replica(Arc::clone(&folder), clock.clone(), 7 + number, extra, jobs.clone()).await,
+            );
         }
         replicas
     }
 
-    async fn replica(folder: Arc<TempDir>, clock: Clock, seed: u64, extra: &[(&str, &str)]) -> Self {
+    async fn replica(
+        folder: Arc<TempDir>,
+        clock: Clock,
+        seed: u64,
+        extra: &[(&str, &str)],
+        jobs: Registry,
+    ) -> Self {
         let provider = ScriptedProvider::start().await;
         let base = provider.base_url();
         let settings = settings(folder.path(), &base, extra);
@@ -105,7 +118,6 @@ impl TestApp {
         let options = CallerOptions { backoff: Duration::from_millis(1), ..CallerOptions::default() };
         let caller = Caller::new(options, ids.clone(), clock.clone()).expect("a caller");
         let secret = Secret::new("a secret of thirty-two characters".to_owned());
-        let jobs = Registry::shipped().expect("kinds of jobs");
         let parts =
             Parts { settings, store: store.clone(), caller, shared, clock: clock.clone(), ids, secret, jobs };
         let app = App::start(parts).expect("an application");

@@ -14,6 +14,8 @@ mod bad_input;
 mod client;
 mod factors;
 mod headers;
+mod jobs;
+mod jobs_doors;
 mod key_terms;
 mod keys;
 mod library;

@@ -38,7 +38,7 @@ pub(super) async fn library(ctx: &Ctx) -> Result<Value> {
             if counted != (prompt.rating_sum, prompt.rating_count) {
                 corrected += u64::from(correct(ctx, &prompt).await?);
             }
-            let worth = prompt.uses + 5 * prompt.rating_sum;
+            let worth = prompt.uses + 5 * counted.0;
             match (&prompt.tenancy.audience, prompt.featured) {
                 (Audience::Public, true) => featured += 1,
                 (Audience::Public, false) if worth > 0 => {

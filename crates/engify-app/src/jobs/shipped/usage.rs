@@ -54,13 +54,13 @@ pub(super) async fn between(ctx: &Ctx, from: Time, to: Time) -> Result<Usage> {
     let mut usage = Usage { from: from.to_string(), to: to.to_string(), ..Usage::default() };
     let end = to.to_string();
     let mut after = None;
-    'runs: loop {
+    loop {
         let page =
             ctx.app().store().find_docs(&queries::run_figures_since(from).limit(1000).after(after)).await?;
         for run in &page.items {
             let text = |field: &str| run.get(field).and_then(Value::as_str);
             if text("createdAt").is_none_or(|at| at >= end.as_str()) {
-                break 'runs;
+                continue;
             }
             let one = sums(run);
             usage.total.add(one);
