@@ -6,6 +6,9 @@ use engify_core::{Error, Kind};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+/// When another try makes sense where something is away that does not say so itself.
+const AWAY: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// What a handler answers.
 pub(crate) type Reply<T = Response> = Result<T, Failure>;
 
@@ -72,7 +75,9 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let error = self.0;
         let mut response = status(error.kind()).into_response();
-        if let Some(wait) = error.retry_wait() {
+        // What is away is looked for again within seconds.
+        let away = (error.kind() == Kind::Unavailable).then_some(AWAY);
+        if let Some(wait) = error.retry_wait().or(away) {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }

@@ -39,7 +39,11 @@ impl Server {
     /// # Panics
     /// When it is not installed, ends early, or is not ready in time; with what it said on standard error.
     pub(super) fn start(launch: &Launch<'_>, prepare: impl FnOnce(&mut Command, u16)) -> Self {
-        let port = free_port();
+        Self::start_on(free_port(), launch, prepare)
+    }
+
+    /// The same on a port of the caller's: one that a server had before.
+    pub(super) fn start_on(port: u16, launch: &Launch<'_>, prepare: impl FnOnce(&mut Command, u16)) -> Self {
         let mut command = Command::new("sh");
         command
             .arg(installed("leash"))

@@ -85,6 +85,11 @@ impl Client {
         Self { cookie, ..self.clone() }
     }
 
+    /// The same caller at another server.
+    pub(crate) fn at(&self, other: &Self) -> Self {
+        Self { server: other.server.clone(), ..self.clone() }
+    }
+
     /// The same server with an API key.
     pub(crate) fn with_key(&self, key: &str) -> Self {
         Self { cookie: None, key: Some(key.to_owned()), ..self.clone() }

@@ -10,6 +10,7 @@
 mod accounts;
 mod audit_chain;
 mod audit_log;
+mod away;
 mod bad_input;
 mod client;
 mod factors;
@@ -28,6 +29,7 @@ mod passkeys;
 mod provider_keys;
 mod recovery;
 mod redis_server;
+mod replicas;
 mod routes;
 mod runs;
 mod system;

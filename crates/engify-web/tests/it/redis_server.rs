@@ -21,3 +21,33 @@ async fn a_redis_that_takes_no_writes_is_an_error() {
     assert_eq!((&health["status"], &health["services"]["redis"]), (&json!("degraded"), &json!("error")));
     assert!(health["remedies"].to_string().contains("primary"), "{health}");
 }
+
+mod faults;
+mod limits;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_taken_away_lives_nowhere_for_a_second() {
+    let redis = parts::redis(&[]);
+    crate::replicas::nothing_lives_on(&[("REDIS_URL", &redis.url())]).await;
+}
+
+#[tokio::test]
+async fn what_one_replica_made_the_others_give() {
+    let redis = parts::redis(&[]);
+    let replicas = TestApp::replicas(3, &[("REDIS_URL", &redis.url())]).await;
+    let servers: Vec<Client> = replicas.iter().map(Client::of).collect();
+    let first = servers[0].get("/api/prompts?featured=true").await;
+    // Nothing can be made any more: what the others have, they have from shared memory.
+    replicas[1].store().close().await;
+    let second = servers[1].get("/api/prompts?featured=true").await;
+    assert_eq!((second.status, second.text), (first.status, first.text));
+    assert_eq!(servers[1].get("/api/prompts?category=writing").await.refused(503), "database_unavailable");
+    let keys = redis.say(&["KEYS", "*"]);
+    assert!(keys.lines().all(|key| key.starts_with("engify:")), "{keys}");
+    let kept: Vec<&str> = keys.lines().filter(|key| key.contains(":cache:")).collect();
+    assert!(!kept.is_empty(), "{keys}");
+    for key in kept {
+        let left: i64 = redis.say(&["TTL", key]).parse().unwrap();
+        assert!((1..=900).contains(&left), "{key}: {left}");
+    }
+}

@@ -1,0 +1,84 @@
+//! While the database is away: what was kept is read on, everything else is told to come back, nobody is a stranger for it.
+
+use std::time::{Duration, Instant};
+
+use engify_testkit::TestApp;
+use http::header;
+use serde_json::json;
+
+use crate::client::{Client, Reply};
+
+/// How long anything may take on a machine that compiles something else beside it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks until the reply says that it is stale: until then it is true for sure.
+async fn stale(client: &Client, path: &str) -> Reply {
+    let began = Instant::now();
+    loop {
+        let reply = client.get(path).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text);
+        if reply.headers.contains_key(header::WARNING) {
+            return reply;
+        }
+        assert!(began.elapsed() < PATIENCE, "{path} is never called stale");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[track_caller]
+fn says_come_back(reply: &Reply) {
+    assert_eq!(reply.status, 503, "{}", reply.text);
+    assert!(reply.headers[header::RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+}
+
+#[tokio::test]
+async fn what_strangers_read_before_they_read_on_and_see_that_it_is_old() {
+    let test = TestApp::start().await;
+    let stranger = Client::of(&test);
+    for path in ["/api/prompts?featured=true", "/prompts", "/"] {
+        let before = stranger.get(path).await;
+        assert_eq!(before.status, 200);
+    }
+    let before = stranger.get("/api/prompts?featured=true").await;
+    test.clock.advance(Duration::from_secs(30));
+    test.store().close().await;
+    for path in ["/api/prompts?featured=true", "/prompts", "/"] {
+        let reply = stale(&stranger, path).await;
+        assert_eq!(
+            (&reply.headers[header::AGE], &reply.headers[header::CACHE_CONTROL]),
+            (&"30".parse().unwrap(), &"no-store".parse().unwrap())
+        );
+    }
+    assert_eq!(stale(&stranger, "/api/prompts?featured=true").await.text, before.text);
+    let unread = stranger.get("/api/prompts?category=writing").await;
+    assert_eq!(unread.refused(503), "database_unavailable", "an empty list would be a lie");
+    says_come_back(&unread);
+    test.clock.advance(Duration::from_secs(15 * 60));
+    says_come_back(&stranger.get("/api/prompts?featured=true").await);
+}
+
+#[tokio::test]
+async fn whoever_is_signed_in_is_told_to_come_back_and_never_that_they_are_not() {
+    let test = TestApp::start().await;
+    let ana = Client::of(&test).signed_up("ana").await;
+    let made = ana.post("/api/v2/users/api-keys", &json!({ "name": "ci" })).await.with(201);
+    let by_key = ana.with_key(made["data"]["key"].as_str().unwrap());
+    for client in [&ana, &by_key] {
+        client.get("/api/v2/ai/runs").await.with(200);
+        client.get("/api/prompts").await.with(200);
+    }
+    test.store().close().await;
+    for client in [&ana, &by_key] {
+        for path in ["/api/v2/ai/runs", "/api/prompts?visibility=private", "/prompts?visibility=private"] {
+            says_come_back(&client.get(path).await);
+        }
+        let body = json!({ "title": "A new prompt", "content": "Do it." });
+        says_come_back(&client.post("/api/prompts", &body).await);
+        says_come_back(
+            &client.post("/api/v2/ai/execute", &json!({ "prompt": "hi", "promptSlug": null })).await,
+        );
+        client.get("/api/health/live").await.with(200);
+    }
+    let form = json!({ "email": "ana@example.com", "password": crate::client::PASSWORD });
+    says_come_back(&ana.stranger().post("/api/auth/signin", &form).await);
+}
