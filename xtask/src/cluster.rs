@@ -21,7 +21,7 @@ use crate::{Outcome, parts};
 use balancer::Balancer;
 use network::Network;
 pub(crate) use replica::Replica;
-pub(crate) use services::{Database, Redis};
+pub(crate) use services::{Database, ROOM, Redis};
 
 /// What a cluster needs.
 pub(crate) const PARTS: &[&str] = &["python3-venv", "secantus", "redis-server", "haproxy"];

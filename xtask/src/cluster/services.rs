@@ -14,6 +14,9 @@ use crate::workspace::Workspace;
 /// Redis refuses whoever comes from elsewhere than this machine without one.
 const PASSWORD: &str = "cluster";
 
+/// How much Redis may hold, bytes.
+pub(crate) const ROOM: &str = "67108864";
+
 /// SecantusDB with its data in a folder.
 pub(crate) struct Database {
     running: Leashed,
@@ -83,7 +86,7 @@ impl Redis {
                 .current_dir(folder)
                 .args(["--bind", &address.ip().to_string(), "--port", &address.port().to_string()])
                 .args(["--save", "", "--appendonly", "no", "--requirepass", PASSWORD])
-                .args(["--maxmemory", "64mb", "--maxmemory-policy", "volatile-ttl"]);
+                .args(["--maxmemory", ROOM, "--maxmemory-policy", "volatile-ttl"]);
         })
     }
 

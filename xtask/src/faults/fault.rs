@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster};
 
 /// One thing that breaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,12 +77,8 @@ impl Fault {
             Self::FreezeRedis => cluster.redis.signal("STOP"),
             Self::FillRedis => {
                 cluster.redis.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"])?;
-                // Strings that shrink as room does, until not even the smallest fits.
-                let fill = "local size, n = 1048576, 0 \
-                    while size > 16 do \
-                    if redis.pcall('SET', 'fill:' .. n, string.rep('x', size)).err then size = size / 2 else n = n + 1 end \
-                    end return n";
-                cluster.redis.ask(&["EVAL", fill, "0"]).map(drop)
+                // One string as large as all the room there is.
+                cluster.redis.ask(&["SETRANGE", "fill", cluster::ROOM, "x"]).map(drop)
             }
             Self::KillDatabase => cluster.database.kill(),
         }
@@ -100,9 +96,7 @@ impl Fault {
             Self::KillRedis => cluster.redis.launch_again(),
             Self::FreezeRedis => cluster.redis.signal("CONT"),
             Self::FillRedis => {
-                let empty =
-                    "for _, key in ipairs(redis.call('KEYS', 'fill:*')) do redis.call('DEL', key) end";
-                cluster.redis.ask(&["EVAL", empty, "0"])?;
+                cluster.redis.ask(&["DEL", "fill"])?;
                 cluster.redis.ask(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"]).map(drop)
             }
             Self::KillDatabase => cluster.database.launch_again(),
