@@ -152,3 +152,24 @@ pub struct DrillStep {
     /// What was found.
     pub found: String,
 }
+
+/// How far the journal is at one target, and which replica ships it. Changes of it are not journaled: that would never end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shipping {
+    /// The document's id: the target, as settings write it.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// The process that ships there.
+    pub holder: String,
+    /// Until when no other one does.
+    pub held_until: Time,
+    /// The last position that is at the target.
+    pub position: u64,
+    /// When something was shipped last.
+    pub shipped_at: Option<Time>,
+    /// Since when shipping fails; none while it works.
+    pub failing_since: Option<Time>,
+    /// Why, in a sentence with the remedy.
+    pub failure: Option<String>,
+}

@@ -15,7 +15,7 @@ mod messages;
 mod redis;
 mod table;
 
-pub use backups::{Backups, KeepDays, ObjectPlace, S3, ServerSideEncryption};
+pub use backups::{Backups, KeepDays, ObjectPlace, RecoveryGoals, S3, ServerSideEncryption};
 pub use identity::{IdentityProtocol, IdentityProvider, IdentitySettings};
 pub use load::{Fault, load};
 pub use messages::{Mail, MailServer, Sms, Smtp, SmtpTls, Twilio};

@@ -12,3 +12,4 @@ pub mod ready;
 pub mod redis;
 pub mod scratch;
 pub mod seal;
+pub mod ship;

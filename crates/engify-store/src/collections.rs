@@ -3,7 +3,7 @@
 use engify_core::account::{Device, Milestone, Session, User};
 use engify_core::api_key::{ApiKey, KeyUsage};
 use engify_core::audit::{AuditBlock, AuditEntry};
-use engify_core::backup::{Backup, Drill};
+use engify_core::backup::{Backup, Drill, Shipping};
 use engify_core::factor::{Ceremony, Factors, HalfSession, Passkey};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::job::{Job, Schedule};
@@ -37,12 +37,12 @@ const ORGANIZATION_KEYS: &[Derived] = &[NAME_KEY];
 const NAME_KEY: Derived = Derived { from: "name", to: "nameKey", make: folded };
 
 macro_rules! collections {
-    ($($entity:ident in $name:literal by $id:expr => [$($index:expr),* $(,)?] $(and $derived:expr)?;)+) => {
+    ($($entity:ident $(($flag:ident))? in $name:literal by $id:expr => [$($index:expr),* $(,)?] $(and $derived:expr)?;)+) => {
         $(impl Entity for $entity {
             const COLLECTION: Collection = Collection {
                 name: $name,
                 indexes: &[$($index),*],
-                journaled: true,
+                journaled: collections!(@journaled $($flag)?),
                 derived: collections!(@derived $($derived)?),
             };
 
@@ -67,6 +67,8 @@ macro_rules! collections {
             }
         }
     };
+    (@journaled) => { true };
+    (@journaled unjournaled) => { false };
     (@derived) => { &[] };
     (@derived $derived:expr) => { $derived };
 }
@@ -198,4 +200,5 @@ collections! {
     Schedule in "schedules" by |schedule| &schedule.id => [
         plain(&[("nextAt", Asc)]),
     ];
+    Shipping (unjournaled) in "shipping" by |shipping| &shipping.id => [];
 }

@@ -19,6 +19,27 @@ pub struct Backups {
     pub keep: KeepDays,
     /// How S3 is spoken to, where a place is one.
     pub s3: S3,
+    /// `ENGIFY_JOURNAL_KEEP_DAYS`: to how long ago any moment can be restored, days.
+    pub journal_days: u32,
+    /// `ENGIFY_RECOVERY_GOALS`: what drills are measured against.
+    pub goals: RecoveryGoals,
+}
+
+/// What a recovery should reach. The default is the operations guide's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryGoals {
+    /// Recovery time objective, seconds.
+    pub rto_seconds: u64,
+    /// Recovery point objective, seconds.
+    pub rpo_seconds: u64,
+    /// After how many days without a proven restore an alert is made.
+    pub proof_days: u64,
+}
+
+impl Default for RecoveryGoals {
+    fn default() -> Self {
+        Self { rto_seconds: 3600, rpo_seconds: 6 * 3600, proof_days: 35 }
+    }
 }
 
 /// How long backups are kept once a newer one was proven, days; 0 for ever. The default is the operations guide's.
@@ -136,7 +157,37 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                  `openssl rand -hex 32` or `age-keygen`",
             );
         }
-        Backups { target, replica, encryption_key, keep: self.keep(), s3: self.s3() }
+        Backups {
+            target,
+            replica,
+            encryption_key,
+            keep: self.keep(),
+            s3: self.s3(),
+            journal_days: self.number("ENGIFY_JOURNAL_KEEP_DAYS", 7_u32, 1, 365),
+            goals: self.goals(),
+        }
+    }
+
+    fn goals(&mut self) -> RecoveryGoals {
+        const NAME: &str = "ENGIFY_RECOVERY_GOALS";
+        let mut goals = RecoveryGoals::default();
+        for pair in self.text(NAME).iter().flat_map(|text| text.split(',')) {
+            let read = pair.split_once('=').and_then(|(name, figure)| {
+                Some((name.trim(), figure.trim().parse::<u32>().ok().filter(|f| *f > 0)?))
+            });
+            match read {
+                Some(("rto", seconds)) => goals.rto_seconds = seconds.into(),
+                Some(("rpo", seconds)) => goals.rpo_seconds = seconds.into(),
+                Some(("proof", days)) => goals.proof_days = days.into(),
+                _ => {
+                    let issue =
+                        "names rto and rpo in seconds and proof in days, as in rto=3600,rpo=21600,proof=35";
+                    self.fault(NAME, issue);
+                    break;
+                }
+            }
+        }
+        goals
     }
 
     fn keep(&mut self) -> KeepDays {
@@ -263,6 +314,7 @@ mod tests {
             ["BACKUP_ENCRYPTION_KEY"]
         );
         for wrong in ["snapshot", "hourly=3", "daily=-1", "daily=3,", "weekly=36501"] {
+            assert_eq!(faults(&[("ENGIFY_RECOVERY_GOALS", wrong)]), ["ENGIFY_RECOVERY_GOALS"], "{wrong}");
             assert_eq!(faults(&[("ENGIFY_BACKUP_KEEP_DAYS", wrong)]), ["ENGIFY_BACKUP_KEEP_DAYS"], "{wrong}");
         }
         assert!(faults(&[("BACKUP_ENCRYPTION_KEY", &"aB".repeat(32))]).is_empty());

@@ -308,7 +308,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         )
     }
 
-    fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
+    pub(super) fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
         &mut self,
         name: &str,
         default: T,

@@ -27,7 +27,8 @@ pub(crate) fn fault(error: rusqlite::Error) -> Error {
         ErrorCode::CannotOpen => unavailable(
             "The database file cannot be opened. See that the data folder (ENGIFY_DATA_DIR) is there and that the account that runs Engify may read and write it.",
         ),
-        ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => unavailable(
+        ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => Error::unavailable(
+            "database_damaged",
             "The database file is damaged or is not a database. Keep a copy of it and restore the last backup with `engify db restore`.",
         ),
         ErrorCode::SystemIoFailure => unavailable(

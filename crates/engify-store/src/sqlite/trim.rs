@@ -1,10 +1,9 @@
 //! The journal's other end: old entries go, and where it begins is remembered. And whether the file is sound.
 
-use engify_core::{Result, Time};
+use engify_core::{Error, Result, Time};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::fault::fault;
-use crate::adapter::unavailable;
 
 /// Entries that go in one transaction, so that writers do not wait.
 const STEP: u32 = 5_000;
@@ -45,7 +44,8 @@ pub(super) fn check(connection: &Connection) -> Result<()> {
     if said == "ok" {
         return Ok(());
     }
-    Err(unavailable(
+    Err(Error::unavailable(
+        "database_damaged",
         "The database file is damaged. Keep a copy of it and restore the last backup with `engify db restore`.",
     )
     .because(said))

@@ -54,7 +54,7 @@ impl Store {
     /// Whether the database itself holds together; the embedded one is read whole. MongoDB looks after itself.
     ///
     /// # Errors
-    /// `database_unavailable` where it is damaged.
+    /// `database_damaged`, `database_unavailable`.
     pub async fn check(&self) -> Result<()> {
         match &self.inner.backend {
             Backend::Sqlite(sqlite) => sqlite.check().await,

@@ -1,0 +1,310 @@
+//! A piece of the journal as an object: a header and changes, as BSON, zstd and, where a key is set, age.
+//!
+//! Its name says what is inside, so that the way to a moment is found by names alone:
+//! `journal/<day>/<after>-<to>-<earliest>-<latest>.bson.zst[.age]`: the positions behind `after` up to `to`, and the times of
+//! its changes in milliseconds. Names grow with positions. A break (`….break`) says that what is behind it does not follow
+//! from what is before it. The header names the piece before and the SHA-256 of its bytes: nothing can be changed,
+//! swapped or left out unseen.
+
+use std::io::{Read as _, Write as _};
+
+use bytes::Bytes;
+use engify_core::{Error, Kind, Result, Time};
+use engify_store::journal::Change;
+use engify_store::{Doc, bson};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::seal::{Key, is_sealed};
+
+/// The format that is written.
+const FORMAT: u32 = 1;
+
+/// Below what name segments lie at a target.
+pub(crate) const FOLDER: &str = "journal";
+
+/// The largest segment that is read, bytes. One is closed after 4 MiB of changes, which one document may exceed by 16 MiB.
+pub(crate) const LONGEST: u64 = 64 << 20;
+
+/// The most that one unpacks to: what a damaged one claims beyond that is not believed.
+const UNPACKED: u64 = 128 << 20;
+
+/// What a segment's name says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// The folder: the day on which it was written, never before the one before it.
+    pub(crate) day: String,
+    /// Its first change comes behind this position.
+    pub after: u64,
+    /// Its last position.
+    pub to: u64,
+    /// The smallest of its changes' times.
+    pub earliest: Time,
+    /// The largest.
+    pub latest: Time,
+    /// Whether it is a break.
+    pub is_break: bool,
+}
+
+impl Name {
+    /// The object's name.
+    pub(crate) fn key(&self, sealed: bool) -> String {
+        let Self { day, after, to, earliest, latest, is_break } = self;
+        let (earliest, latest) = (earliest.millis().max(0), latest.millis().max(0));
+        let broken = if *is_break { ".break" } else { "" };
+        let age = if sealed { ".age" } else { "" };
+        format!("{FOLDER}/{day}/{after:020}-{to:020}-{earliest:014}-{latest:014}{broken}.bson.zst{age}")
+    }
+
+    /// Reads an object's name; none where it is not that of a segment.
+    pub(crate) fn parse(key: &str) -> Option<Self> {
+        let (day, name) = key.strip_prefix(FOLDER)?.strip_prefix('/')?.split_once('/')?;
+        let name = name.strip_suffix(".age").unwrap_or(name).strip_suffix(".bson.zst")?;
+        let (name, is_break) = name.strip_suffix(".break").map_or((name, false), |name| (name, true));
+        let mut numbers = name.split('-');
+        let after = numbers.next()?.parse().ok()?;
+        let to = numbers.next()?.parse().ok()?;
+        let mut time = || Some(Time::from_millis(numbers.next()?.parse().ok()?));
+        let (earliest, latest) = (time()?, time()?);
+        (day.len() == 10 && after < to && numbers.next().is_none()).then(|| Self {
+            day: day.to_owned(),
+            after,
+            to,
+            earliest,
+            latest,
+            is_break,
+        })
+    }
+}
+
+/// What every segment begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Header {
+    engify_journal: u32,
+    /// As in the name.
+    pub(crate) after: u64,
+    /// As in the name.
+    pub(crate) to: u64,
+    /// As in the name.
+    pub(crate) is_break: bool,
+    /// The segment before, and the SHA-256 of its bytes as hex; none for the first.
+    pub(crate) previous: Option<Previous>,
+}
+
+/// The segment before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Previous {
+    /// Its last position.
+    pub(crate) to: u64,
+    /// Of its bytes as they lie at the target.
+    pub(crate) sha256: String,
+}
+
+/// A segment that was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    pub(crate) header: Header,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) sha256: String,
+}
+
+/// The bytes of a segment, and their SHA-256.
+///
+/// # Errors
+/// A defect, or the library's.
+pub(crate) fn write(
+    name: &Name,
+    previous: Option<Previous>,
+    changes: &[Change],
+    key: Option<&Key>,
+) -> Result<(Bytes, String)> {
+    let header =
+        Header { engify_journal: FORMAT, after: name.after, to: name.to, is_break: name.is_break, previous };
+    let header = serde_json::to_value(header).map_err(Error::internal)?;
+    let mut plain = bson::encode(&object(header)?)?;
+    for change in changes {
+        plain.extend(bson::encode(&doc(change))?);
+    }
+    let packed = zstd::bulk::compress(&plain, 3).map_err(Error::internal)?;
+    let bytes = match key {
+        None => packed,
+        Some(key) => {
+            let mut sealing = key.sealing(Vec::new()).map_err(Error::internal)?;
+            sealing.write_all(&packed).map_err(Error::internal)?;
+            sealing.finish().map_err(Error::internal)?
+        }
+    };
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    Ok((bytes.into(), sha256))
+}
+
+/// Reads a segment; what it says of itself must be what its name says.
+///
+/// # Errors
+/// `journal_damaged`, `wrong_key`.
+pub(crate) fn read(name: &Name, bytes: &[u8], key: Option<&Key>) -> Result<Segment> {
+    let sha256 = hex::encode(Sha256::digest(bytes));
+    let packed = if is_sealed(bytes) {
+        let key = key.ok_or_else(|| {
+            Error::new(
+                Kind::Invalid,
+                "wrong_key",
+                "The shipped journal is encrypted, and BACKUP_ENCRYPTION_KEY is not set. Set the key that it was made with.",
+            )
+        })?;
+        let mut packed = Vec::new();
+        key.opening(bytes)?
+            .read_to_end(&mut packed)
+            .map_err(|_| damaged(name, "it is cut or was changed"))?;
+        packed
+    } else {
+        bytes.to_vec()
+    };
+    let mut plain = Vec::new();
+    zstd::Decoder::new(packed.as_slice())
+        .and_then(|decoder| decoder.take(UNPACKED).read_to_end(&mut plain))
+        .map_err(|_| damaged(name, "it is cut or was changed"))?;
+    let mut docs = split(name, &plain)?.into_iter();
+    let header = docs.next().ok_or_else(|| damaged(name, "it is empty"))?;
+    let header: Header =
+        serde_json::from_value(Value::Object(header)).map_err(|_| damaged(name, "it has no header"))?;
+    if header.engify_journal > FORMAT {
+        return Err(Error::new(
+            Kind::Invalid,
+            "database_newer",
+            "The shipped journal was written by a newer Engify. Restore with that version.",
+        ));
+    }
+    if (header.after, header.to, header.is_break) != (name.after, name.to, name.is_break) {
+        return Err(damaged(name, "it is not what its name says"));
+    }
+    let changes = docs.map(|doc| change(name, doc)).collect::<Result<Vec<_>>>()?;
+    let mut before = name.after;
+    for change in &changes {
+        if change.position <= before || change.position > name.to {
+            return Err(damaged(name, "its changes are not in order"));
+        }
+        before = change.position;
+    }
+    Ok(Segment { header, changes, sha256 })
+}
+
+/// A piece of the journal that cannot be believed.
+pub(crate) fn damaged(name: &Name, why: &str) -> Error {
+    let message = format!(
+        "The shipped journal is damaged between the positions {} and {} ({}): {why}. What is before that can be restored: \
+         --at {}.",
+        name.after, name.to, name.earliest, name.after
+    );
+    Error::new(Kind::Invalid, "journal_damaged", message)
+}
+
+fn object(value: Value) -> Result<Doc> {
+    match value {
+        Value::Object(doc) => Ok(doc),
+        _ => Err(Error::internal("a header is an object")),
+    }
+}
+
+fn doc(change: &Change) -> Doc {
+    let mut doc = Doc::new();
+    doc.insert("_id".to_owned(), change.position.into());
+    doc.insert("at".to_owned(), change.at.millis().into());
+    doc.insert("collection".to_owned(), change.collection.clone().into());
+    doc.insert("id".to_owned(), change.id.clone().into());
+    doc.insert("document".to_owned(), change.document.clone().map_or(Value::Null, Value::Object));
+    doc
+}
+
+fn change(name: &Name, mut doc: Doc) -> Result<Change> {
+    let text = |doc: &mut Doc, field: &str| match doc.remove(field) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    };
+    let position = doc.get("_id").and_then(Value::as_u64);
+    let at = doc.get("at").and_then(Value::as_i64).map(Time::from_millis);
+    let (collection, id) = (text(&mut doc, "collection"), text(&mut doc, "id"));
+    let document = match doc.remove("document") {
+        Some(Value::Object(document)) => Some(Some(document)),
+        Some(Value::Null) => Some(None),
+        _ => None,
+    };
+    match (position, at, collection, id, document) {
+        (Some(position), Some(at), Some(collection), Some(id), Some(document)) => {
+            Ok(Change { position, at, collection, id, document })
+        }
+        _ => Err(damaged(name, "a change is not as it should be")),
+    }
+}
+
+fn split(name: &Name, mut rest: &[u8]) -> Result<Vec<Doc>> {
+    let mut docs = Vec::new();
+    while !rest.is_empty() {
+        let length = rest.first_chunk().and_then(|beginning| bson::length(*beginning));
+        let Some((one, more)) = length.and_then(|length| rest.split_at_checked(length)) else {
+            return Err(damaged(name, "it is cut"));
+        };
+        docs.push(bson::decode(one)?);
+        rest = more;
+    }
+    Ok(docs)
+}
+
+#[cfg(test)]
+mod tests {
+    use engify_core::Secret;
+
+    use super::*;
+
+    fn name() -> Name {
+        let at = Time::from_millis(1_795_370_645_123);
+        Name { day: at.day(), after: 3, to: 9, earliest: at, latest: at, is_break: false }
+    }
+
+    fn changes() -> Vec<Change> {
+        let document = serde_json::json!({"_id": "a", "title": "Ana 😀", "n": 0.1, "seenAt": "2026-11-22T18:04:05.123Z"});
+        let one = |position, document: Option<&Value>| Change {
+            position,
+            at: Time::from_millis(1_795_370_645_123),
+            collection: "prompts".to_owned(),
+            id: "a".to_owned(),
+            document: document.and_then(Value::as_object).cloned(),
+        };
+        vec![one(5, Some(&document)), one(9, None)]
+    }
+
+    #[test]
+    fn names_are_read_as_written_and_grow_with_positions() {
+        let name = name();
+        for sealed in [false, true] {
+            assert_eq!(Name::parse(&name.key(sealed)), Some(name.clone()));
+        }
+        let broken = Name { is_break: true, ..name.clone() };
+        assert_eq!(Name::parse(&broken.key(true)), Some(broken));
+        let later = Name { after: 10, to: 11, ..name.clone() };
+        assert!(name.key(false) < later.key(false));
+        for wrong in ["", "journal/x", "backups/a/b", "journal/2026-11-22/1-2-3.bson.zst"] {
+            assert_eq!(Name::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_goes_in_comes_out_and_anything_else_is_refused() {
+        let key = Key::parse(&Secret::new("ab".repeat(32))).unwrap();
+        for key in [None, Some(&key)] {
+            let previous = Previous { to: 3, sha256: "00".to_owned() };
+            let (bytes, sha256) = write(&name(), Some(previous.clone()), &changes(), key).unwrap();
+            let read_back = read(&name(), &bytes, key).unwrap();
+            assert_eq!((read_back.header.previous, read_back.sha256), (Some(previous), sha256));
+            assert_eq!(format!("{:?}", read_back.changes), format!("{:?}", changes()));
+            let code = |bytes: &[u8], name: &Name| read(name, bytes, key).unwrap_err().code();
+            assert_eq!(code(&bytes[..bytes.len() - 3], &name()), "journal_damaged");
+            assert_eq!(code(&bytes, &Name { to: 10, ..name() }), "journal_damaged");
+            assert_eq!(code(b"", &name()), "journal_damaged");
+        }
+        let (sealed, _) = write(&name(), None, &changes(), Some(&key)).unwrap();
+        assert_eq!(read(&name(), &sealed, None).unwrap_err().code(), "wrong_key");
+    }
+}
