@@ -100,7 +100,7 @@ async fn a_forgotten_password_takes_as_long_whoever_it_is_for() {
 }
 
 /// Asks for each in turn, in changing order, and compares: the median of the paired differences between who is there and
-/// who is not must lie within what swapping the two at random gives.
+/// who is not must lie within the noise, which is what the same median comes to between two who are both not there.
 #[expect(clippy::print_stdout, reason = "the figures belong into the report")]
 async fn told_apart(what: &str, status: u16, ask: impl AsyncFn(&Client, &str) -> u16) {
     let test = TestApp::start().await;
@@ -124,7 +124,7 @@ async fn told_apart(what: &str, status: u16, ask: impl AsyncFn(&Client, &str) ->
         took[one].iter().zip(&took[other]).map(|(one, other)| one - other).collect()
     };
     let (known, unknown) = (median(&pairs(0, 1)).abs(), median(&pairs(1, 2)).abs());
-    let noise = noise(&pairs(0, 1));
+    let noise = noise(&pairs(1, 2));
     println!(
         "{what}: medians {:.0} µs (there), {:.0} µs (not there), {:.0} µs (not there either); paired difference {known:.0} µs, \
          between two that are not there {unknown:.0} µs; noise {noise:.0} µs of {} tries",
@@ -136,7 +136,8 @@ async fn told_apart(what: &str, status: u16, ask: impl AsyncFn(&Client, &str) ->
     assert!(known <= noise, "{what}: {known:.0} µs is more than the noise of {noise:.0} µs");
 }
 
-/// The largest median difference that comes about when each pair is swapped or not by a coin, in 2000 throws.
+/// The largest median difference that comes about when each pair of two equals is swapped or not by a coin, in 2000 throws.
+/// Pairs of two who differ would not do: swapped by a coin, most of them still differ by as much one way or the other.
 fn noise(pairs: &[f64]) -> f64 {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut coin = || {
@@ -156,4 +157,19 @@ fn median(of: &[f64]) -> f64 {
     let mut sorted = of.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[sorted.len() / 2]
+}
+
+#[test]
+fn a_difference_that_is_always_there_is_found_and_mere_jitter_is_not() {
+    let mut state = 7_u64;
+    let mut jitter = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f64::from((state >> 40) as u32) / f64::from(1 << 24) * 200.0 - 100.0
+    };
+    let equal: Vec<f64> = (0..200).map(|_| jitter()).collect();
+    let later: Vec<f64> = (0..200).map(|_| jitter() + 60.0).collect();
+    let alike: Vec<f64> = (0..200).map(|_| jitter()).collect();
+    let noise = noise(&equal);
+    assert!(median(&later).abs() > noise, "60 µs of difference in 100 µs of jitter: noise {noise:.0} µs");
+    assert!(median(&alike).abs() <= noise, "{:.0} µs, noise {noise:.0} µs", median(&alike));
 }
