@@ -180,7 +180,7 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
         return Err(Error::new(Kind::Unauthenticated, "invalid_credentials", message));
     };
     attempt.right().await;
-    admit(ctx, user, json!({ "by": "password" })).await
+    admit(ctx, user, json!({ "by": "password" }), ctx.now()).await
 }
 
 /// Whether this is the password of that account. It takes just as long where there is none.

@@ -15,7 +15,7 @@ use crate::App;
 use crate::accounts::HalfIdentity;
 
 /// How long a proof of who one is stays fresh enough for what is sensitive.
-const FRESH: Duration = Duration::from_secs(10 * 60);
+pub(crate) const FRESH: Duration = Duration::from_secs(10 * 60);
 
 /// A person, as far as use cases need to know.
 #[derive(Debug, Clone)]
@@ -209,7 +209,7 @@ impl Ctx {
         let how = match (person.user.factors.is_empty(), &person.user.password_hash) {
             (false, _) => "your second factor again",
             (true, Some(_)) => "your password again",
-            (true, None) => "that you sign out and in again",
+            (true, None) => "that you confirm it through your identity provider, or sign out and in again",
         };
         let message = format!(
             "This needs {how}, because the last proof that it is you is more than 10 minutes old: open /confirm, or call \

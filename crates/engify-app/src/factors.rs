@@ -28,6 +28,7 @@ mod verify;
 
 pub use reset::reset;
 pub(crate) use reset::strip;
+pub(crate) use verify::vouched;
 pub use verify::{Verified, verify};
 
 /// The most passkeys of one person.

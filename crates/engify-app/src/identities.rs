@@ -22,8 +22,8 @@ mod ticket;
 
 pub use arrival::{Arrival, Returned, finish};
 pub(crate) use departure::place;
-pub use departure::{Departure, begin};
-pub use linking::{Pending, Proof, link, list, pending, unlink};
+pub use departure::{Departure, Errand, begin};
+pub use linking::{Pending, Proof, confirmers, link, list, pending, unlink};
 
 /// The providers that are configured.
 #[derive(Debug)]

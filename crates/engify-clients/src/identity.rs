@@ -6,7 +6,7 @@
 
 use engify_core::settings::{IdentityProtocol, IdentityProvider};
 use engify_core::words::Email;
-use engify_core::{Clock, Secret};
+use engify_core::{Clock, Secret, Time};
 
 use crate::http::{self, ClientOptions};
 
@@ -64,6 +64,8 @@ pub struct Person {
     pub name: Option<String>,
     /// At most 1,000 groups.
     pub groups: Vec<String>,
+    /// When they last showed the provider who they are, where it says so: long ago where it let them through silently.
+    pub proven_at: Option<Time>,
 }
 
 impl Provider {
@@ -118,6 +120,20 @@ impl Provider {
             Protocol::OpenId(openid) => openid.authorization_url(attempt).await,
             Protocol::GitHub(github) => github.authorization_url(attempt),
         }
+    }
+
+    /// Whether the provider can be made to ask a person again, and says when it did. GitHub and Google cannot.
+    pub fn asks_again(&self) -> bool {
+        self.id == "oidc"
+    }
+
+    /// Where to send the browser of somebody whom the provider shall ask again who they are, however lately they signed in
+    /// there (OpenID Connect Core §3.1.2.1). Only for one that [`Provider::asks_again`].
+    ///
+    /// # Errors
+    /// See [`FailureKind`].
+    pub async fn confirmation_url(&self, attempt: &Attempt<'_>) -> Result<String, Failure> {
+        Ok(self.authorization_url(attempt).await? + "&prompt=login&max_age=0")
     }
 
     /// Turns a code into a person. A code is good for one call.

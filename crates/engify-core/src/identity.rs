@@ -50,8 +50,11 @@ pub struct OauthTicket {
     pub provider: String,
     /// Where they are.
     pub step: OauthStep,
-    /// The account to link; none while somebody only signs in.
+    /// The account to link, or to confirm; none while somebody only signs in.
     pub user_id: Option<UserId>,
+    /// Whether they only prove anew that the account is theirs.
+    #[serde(default)]
+    pub confirms: bool,
     /// The path to go on to afterwards.
     pub next: Option<String>,
     /// When it was used.
@@ -89,4 +92,7 @@ pub struct ProvenPerson {
     pub name: String,
     /// The groups they are in.
     pub groups: Vec<String>,
+    /// When they last showed the provider who they are, where it says so.
+    #[serde(default)]
+    pub proven_at: Option<Time>,
 }

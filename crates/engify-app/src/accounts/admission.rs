@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engify_core::account::User;
+use engify_core::account::{Session, User};
 use engify_core::audit::{Action, Outcome, Target};
 use engify_core::factor::{HalfSession, Method};
 use engify_core::tenancy::Scope;
@@ -55,14 +55,14 @@ pub struct HalfIdentity {
 }
 
 /// Lets in whoever just proved to be `user` by a first factor (`details` says which): with half a session where a second
-/// one is enrolled. Every way of signing in ends here.
+/// one is enrolled. Every way of signing in ends here. `proven_at` is when they last showed what only they can show.
 ///
 /// # Errors
 /// `account_disabled`.
-pub(crate) async fn admit(ctx: &Ctx, user: User, details: Value) -> Result<Admission> {
+pub(crate) async fn admit(ctx: &Ctx, user: User, details: Value, proven_at: Time) -> Result<Admission> {
     refuse_disabled(ctx, &user).await?;
     if user.factors.is_empty() {
-        return enter(ctx, user, details, Batch::new()).await.map(Admission::Whole);
+        return enter(ctx, user, details, Batch::new(), proven_at).await.map(Admission::Whole);
     }
     let app = ctx.app();
     let now = ctx.now();
@@ -86,10 +86,17 @@ pub(crate) async fn admit(ctx: &Ctx, user: User, details: Value) -> Result<Admis
 ///
 /// # Errors
 /// `account_disabled`; `stale` where `with` came too late.
-pub(crate) async fn enter(ctx: &Ctx, user: User, details: Value, with: Batch) -> Result<SignedIn> {
+pub(crate) async fn enter(
+    ctx: &Ctx,
+    user: User,
+    details: Value,
+    with: Batch,
+    proven_at: Time,
+) -> Result<SignedIn> {
     refuse_disabled(ctx, &user).await?;
     let app = ctx.app();
     let (session, token) = new_session(ctx, &user);
+    let session = Session { proven_at: Some(proven_at.min(ctx.now())), ..session };
     let seen =
         Patch::new(Scope::Everything("the person signs in"), &user.id).set("lastSignInAt", ctx.now())?;
     let actor = Actor::Person(Identity { user: Arc::new(user.clone()), session: None, key: None });

@@ -107,9 +107,29 @@ pub(super) async fn open(ctx: &Ctx, user: User, method: Method, with: Batch) -> 
             let by = if ctx.half_way().is_some() { "second_factor" } else { "passkey" };
             let batch = with.and(half).insert(&line("sign_in"))?;
             let details = json!({ "by": by, "method": method });
-            accounts::enter(ctx, user, details, batch).await.map(Verified::SignedIn)
+            accounts::enter(ctx, user, details, batch, ctx.now()).await.map(Verified::SignedIn)
         }
     }
+}
+
+/// Makes the session that asks fresh since `at`, because the identity provider `by` asked its owner again. Only for whoever
+/// has nothing of their own to show: a provider's word is worth less than a factor.
+///
+/// # Errors
+/// `unauthenticated`; `forbidden` for an API key, and for whoever has a password or a factor.
+pub(crate) async fn vouched(ctx: &Ctx, by: &str, at: Time) -> Result<()> {
+    let Browser { person, session } = browser(ctx)?;
+    if !proofs(&person.user, &held(ctx.app(), &person.user.id).await?).is_empty() {
+        return Err(Error::forbidden("Your account has a password or a second factor: show that instead."));
+    }
+    let fresh =
+        Patch::new(Scope::Owner(person.user.id.clone()), &session.id).set("provenAt", at.min(ctx.now()))?;
+    let details = json!({ "method": by, "for": "confirmation" });
+    let audit =
+        ctx.audit(Action::FactorVerified, Outcome::Success, Target::new("user", &person.user.id), details);
+    ctx.app().store().write(Batch::new().patch::<Session>(fresh).insert(&audit)?).await?;
+    ctx.app().caches().session_changed(&session.id).await;
+    Ok(())
 }
 
 /// Writes a wrong proof down, and says so.

@@ -8,7 +8,7 @@ use engify_core::ids::UserId;
 use engify_core::permission::Role;
 use engify_core::tenancy::Scope;
 use engify_core::words::Email;
-use engify_core::{Error, Kind, Result, Secret};
+use engify_core::{Error, Kind, Result, Secret, Time};
 use engify_store::{Batch, queries};
 use serde_json::json;
 
@@ -18,6 +18,8 @@ use super::ticket::{self, Purpose};
 use super::{failed, mapping, opens_another, refused, standing, taken};
 use crate::Ctx;
 use crate::accounts::{self, Admission};
+use crate::ctx::FRESH;
+use crate::factors;
 use crate::organizations::insist;
 use crate::token;
 
@@ -45,6 +47,8 @@ pub enum Arrival {
     Asked(Secret<String>),
     /// It opens the caller's own account now, or did before.
     Known(Option<String>),
+    /// The caller's session is fresh again.
+    Confirmed(Option<String>),
 }
 
 /// Meets somebody who is back from a provider.
@@ -104,7 +108,8 @@ fn proven(ctx: &Ctx, provider: &Provider, person: Person) -> Result<ProvenPerson
     }
     let name = person.name.unwrap_or_else(|| local_part(&email));
     let issuer = provider.issuer().to_owned();
-    Ok(ProvenPerson { issuer, subject: person.subject, email, name, groups: person.groups })
+    let (subject, groups, proven_at) = (person.subject, person.groups, person.proven_at);
+    Ok(ProvenPerson { issuer, subject, email, name, groups, proven_at })
 }
 
 fn local_part(email: &Email) -> String {
@@ -122,6 +127,11 @@ async fn recognise(
     let store = ctx.app().store();
     let known = store.first(&queries::identity_by_subject(&person.issuer, &person.subject)).await?;
     let next = ticket.next;
+    if ticket.confirms {
+        let own = known.filter(|identity| ticket.user_id.as_ref() == Some(&identity.user_id));
+        own.ok_or_else(|| not_theirs(provider))?;
+        return vouch(ctx, provider, &person).await.map(|()| Arrival::Confirmed(next));
+    }
     match (ticket.user_id, known) {
         (Some(own), Some(identity)) if identity.user_id == own => Ok(Arrival::Known(next)),
         (Some(_), Some(_)) => Err(opens_another(provider)),
@@ -139,6 +149,27 @@ async fn recognise(
     }
 }
 
+/// Makes the caller's session fresh, if the provider really asked them again.
+async fn vouch(ctx: &Ctx, provider: &Provider, person: &ProvenPerson) -> Result<()> {
+    match person.proven_at.filter(|at| ctx.now().since(*at) < FRESH) {
+        Some(at) => factors::vouched(ctx, provider.id(), at).await,
+        None => {
+            let message = format!(
+                "{} did not ask you again who you are, so that this proves nothing. Sign out there and here, then sign in again.",
+                provider.label()
+            );
+            Err(Error::new(Kind::Forbidden, "not_asked_again", message))
+        }
+    }
+}
+
+fn not_theirs(provider: &Provider) -> Error {
+    let label = provider.label();
+    let message =
+        format!("This {label} account is not one that opens yours. Confirm with the one that does.");
+    Error::new(Kind::Conflict, "wrong_identity", message)
+}
+
 /// Puts a person aside until they have proven that the account of `owner` is theirs.
 async fn ask(
     ctx: &Ctx,
@@ -148,8 +179,13 @@ async fn ask(
     browser: &Secret<String>,
 ) -> Result<Arrival> {
     let token = token::make(ctx.app().ids());
-    let purpose =
-        Purpose { provider: provider.id(), step: OauthStep::Proof(person), user: Some(owner), next };
+    let purpose = Purpose {
+        provider: provider.id(),
+        step: OauthStep::Proof(person),
+        user: Some(owner),
+        confirms: false,
+        next,
+    };
     ticket::issue(ctx, &token, browser, purpose).await?;
     Ok(Arrival::Asked(token))
 }
@@ -165,14 +201,19 @@ pub(super) async fn admit(
     if user.disabled_at.is_none() {
         user = standing::refresh(ctx, provider, &user.id, identity, person).await?;
     }
-    accounts::admit(ctx, user, json!({ "by": provider.id() })).await
+    accounts::admit(ctx, user, json!({ "by": provider.id() }), proven_at(ctx, person)).await
+}
+
+/// Since when they have proven who they are: a provider that let them through silently says when it asked them last.
+fn proven_at(ctx: &Ctx, person: &ProvenPerson) -> Time {
+    person.proven_at.unwrap_or(ctx.now())
 }
 
 /// Makes the account of somebody who has none, without a password, and admits them.
 async fn welcome(ctx: &Ctx, provider: &Provider, person: &ProvenPerson) -> Result<Admission> {
     let user = insist(|| made(ctx, provider, person)).await?;
     tracing::info!(user.id = %user.id, through = provider.id(), "account.created");
-    accounts::admit(ctx, user, json!({ "by": provider.id() })).await
+    accounts::admit(ctx, user, json!({ "by": provider.id() }), proven_at(ctx, person)).await
 }
 
 async fn made(ctx: &Ctx, provider: &Provider, person: &ProvenPerson) -> Result<User> {

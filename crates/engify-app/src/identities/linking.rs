@@ -12,7 +12,7 @@ use engify_store::{Batch, queries};
 use serde_json::json;
 
 use super::arrival::{Arrival, admit};
-use super::{standing, taken, ticket};
+use super::{SignInProvider, standing, taken, ticket};
 use crate::messages::{self, Deed, Letter};
 use crate::{Ctx, accounts, tries};
 
@@ -156,6 +156,18 @@ pub(super) fn new_identity(
 pub async fn list(ctx: &Ctx) -> Result<Vec<LinkedIdentity>> {
     let person = ctx.person()?;
     Ok(ctx.app().store().find(&queries::identities_of(&person.user.id).limit(MOST)).await?.items)
+}
+
+/// The caller's own providers that can be made to ask them again who they are.
+///
+/// # Errors
+/// `unauthenticated`.
+pub async fn confirmers(ctx: &Ctx) -> Result<Vec<SignInProvider>> {
+    let all = list(ctx).await?;
+    let providers = ctx.app().identity_providers();
+    let own = all.iter().filter_map(|identity| providers.named(&identity.provider).ok());
+    let own = own.filter(|provider| provider.asks_again());
+    Ok(own.map(|it| SignInProvider { id: it.id(), label: it.label().to_owned() }).collect())
 }
 
 /// Unlinks an identity of the caller's account, unless it is the last way in.

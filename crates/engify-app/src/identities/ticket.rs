@@ -20,8 +20,10 @@ pub(super) struct Purpose<'a> {
     pub(super) provider: &'a str,
     /// Where the person is.
     pub(super) step: OauthStep,
-    /// The account to link.
+    /// The account to link, or to confirm.
     pub(super) user: Option<engify_core::ids::UserId>,
+    /// Whether it is only to be confirmed.
+    pub(super) confirms: bool,
     /// Where they go afterwards.
     pub(super) next: Option<String>,
 }
@@ -40,6 +42,7 @@ pub(super) async fn issue(
         provider: purpose.provider.to_owned(),
         step: purpose.step,
         user_id: purpose.user,
+        confirms: purpose.confirms,
         next: purpose.next,
         used_at: None,
         expires_at: now.plus(LIFE),

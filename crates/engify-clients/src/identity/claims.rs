@@ -1,5 +1,6 @@
 //! What an issuer says of a person, as JSON, and what we take from it.
 
+use engify_core::Time;
 use engify_core::words::{Email, line};
 use serde_json::{Map, Value};
 
@@ -58,7 +59,12 @@ pub(super) fn person(
         email: address.map(|address| address.email),
         name,
         groups,
+        proven_at: token.get("auth_time").and_then(Value::as_i64).map(seconds),
     }
+}
+
+fn seconds(epoch: i64) -> Time {
+    Time::from_millis(epoch.saturating_mul(1000))
 }
 
 /// A name that is fit to be shown: cut to 100 characters, none where nothing is left.
@@ -124,6 +130,13 @@ mod tests {
         assert_eq!(person.email.unwrap().as_str(), "ana@example.com");
         let person = read(json!({ "email": "victim@example.com" }), json!({ "email_verified": true }));
         assert!(!person.email_verified);
+    }
+
+    #[test]
+    fn only_the_token_says_when_somebody_was_asked() {
+        let asked = |token: Value, info: Value| read(token, info).proven_at.map(|at| at.millis());
+        assert_eq!(asked(json!({ "auth_time": 1_763_800_000 }), json!({})), Some(1_763_800_000_000));
+        assert_eq!(asked(json!({ "auth_time": "now" }), json!({ "auth_time": 1_763_800_000 })), None);
     }
 
     #[test]

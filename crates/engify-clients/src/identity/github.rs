@@ -64,6 +64,7 @@ impl GitHub {
             email: primary.and_then(|address| Email::parse(&address.email).ok()),
             name: account.name.as_deref().and_then(claims::named).or_else(|| claims::named(&account.login)),
             groups: Vec::new(),
+            proven_at: None,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The second step of signing in, and the proof that somebody still is who signed in: one form, a code in it.
 
+use engify_app::identities::SignInProvider;
 use engify_core::factor::Method;
 use maud::{Markup, html};
 use url::form_urlencoded::byte_serialize;
@@ -19,6 +20,8 @@ pub struct StepView {
     pub method: Method,
     /// Where to go afterwards; a path within this site.
     pub next: String,
+    /// The identity providers that can ask again, for whoever has nothing to show.
+    pub providers: Vec<SignInProvider>,
     /// What is wrong.
     pub problem: Option<String>,
 }
@@ -58,7 +61,12 @@ fn form(view: &StepView, button: &str) -> Markup {
             }
         }
         @if view.methods.is_empty() {
-            p { "Your account has neither a password nor a second factor: sign out and in again, that counts as proof." }
+            @for provider in &view.providers {
+                a.btn.go.tall href={ "/api/auth/oauth/" (provider.id) "?confirm=true&next=" (escaped(&view.next)) } { "Confirm through " (provider.label) }
+            }
+            @if view.providers.is_empty() {
+                p { "Your account has neither a password nor a second factor: sign out and in again, that counts as proof." }
+            }
         } @else if view.method == Method::Passkey {
             p.quiet.no-js { "A passkey needs JavaScript. Switch it on for this site, or use another way below." }
         } @else {
@@ -70,9 +78,13 @@ fn form(view: &StepView, button: &str) -> Markup {
             }
         }
         @for method in others.filter(|method| **method != Method::Passkey) {
-            p.small.quiet { a href={ (view.action) "?with=" (method) "&next=" (byte_serialize(view.next.as_bytes()).collect::<String>()) } { (instead(*method)) } }
+            p.small.quiet { a href={ (view.action) "?with=" (method) "&next=" (escaped(&view.next)) } { (instead(*method)) } }
         }
     }
+}
+
+fn escaped(path: &str) -> String {
+    byte_serialize(path.as_bytes()).collect()
 }
 
 fn field(method: Method) -> Field<'static> {

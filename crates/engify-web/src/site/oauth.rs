@@ -1,7 +1,7 @@
 //! Signing in through identity providers: the two legs that browsers walk, and the link to an account that was there before.
 
 use axum::extract::Path;
-use engify_app::identities::{self, Arrival, Returned};
+use engify_app::identities::{self, Arrival, Errand, Returned};
 use engify_app::limits::presets;
 use engify_core::identity::LinkedIdentity;
 use engify_core::{Error, Result, Secret};
@@ -60,6 +60,9 @@ struct Leave {
     /// Whether the caller, who is signed in, links the provider to their account.
     #[serde(default)]
     link: bool,
+    /// Whether the caller, who is signed in, is to be asked again by their provider who they are.
+    #[serde(default)]
+    confirm: bool,
 }
 
 /// What a provider sends back; whatever else it adds is not read.
@@ -110,7 +113,12 @@ async fn leave(
     headers: HeaderMap,
 ) -> Reply {
     let next = local(asked.next);
-    match identities::begin(&visit.ctx, &provider, asked.link, next, kept(&visit, &headers)).await {
+    let errand = match (asked.link, asked.confirm) {
+        (_, true) => Errand::Confirm,
+        (true, false) => Errand::Link,
+        (false, false) => Errand::SignIn,
+    };
+    match identities::begin(&visit.ctx, &provider, errand, next, kept(&visit, &headers)).await {
         Ok(departure) => {
             let https = visit.app().settings().is_https();
             let secure = if https { "; Secure" } else { "" };
@@ -151,6 +159,7 @@ fn on(visit: &Visit, arrival: Arrival) -> Reply {
     match arrival {
         Arrival::Admitted(admission, next) => Ok(admitted(visit, &admission, next.as_deref())),
         Arrival::Asked(ticket) => Ok(go(&format!("/login/link?ticket={}", ticket.reveal()))),
+        Arrival::Confirmed(next) => Ok(go(next.as_deref().unwrap_or(SECURITY))),
         Arrival::Known(next) => Ok(Said::Linked.at(next.as_deref().unwrap_or(SECURITY))),
     }
 }

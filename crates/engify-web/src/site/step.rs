@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use engify_app::factors::{self, Verified};
+use engify_app::identities;
 use engify_app::limits::presets;
 use engify_core::factor::Method;
 use engify_core::{Result, Secret};
@@ -122,7 +123,10 @@ async fn view(
         .copied()
         .find(|method| matches!(method, Method::Totp | Method::Sms | Method::Password));
     let method = asked.or(code).unwrap_or(Method::Passkey);
-    Ok(StepView { action, methods, method, next: next.unwrap_or_else(|| IN.to_owned()), problem: None })
+    // Half-way in, somebody has something to show; only whoever is all the way in may have nothing.
+    let providers = if methods.is_empty() { identities::confirmers(&visit.ctx).await? } else { Vec::new() };
+    let next = next.unwrap_or_else(|| IN.to_owned());
+    Ok(StepView { action, methods, method, next, providers, problem: None })
 }
 
 fn went_on(visit: &Visit, verified: &Verified, next: &str) -> Response {

@@ -57,6 +57,33 @@ async fn the_whole_way_ends_signed_in() {
 }
 
 #[tokio::test]
+async fn who_has_no_password_proves_anew_by_being_asked_again() {
+    let (test, issuer) = start(&[]).await;
+    issuer.knows(&json!({ "ana": person(&[]) }));
+    let mut tab = Tab::of(&test);
+    come(&mut tab, &issuer, "ana").await.goes();
+    test.clock.advance(std::time::Duration::from_secs(11 * 60));
+    let enrol = "/settings/security/totp";
+    let asked = tab.submit(enrol, &[]).await.goes().to_owned();
+    assert!(asked.starts_with("/confirm"), "{asked}");
+    let again = "/api/auth/oauth/oidc?confirm=true&next=%2Fsettings%2Fsecurity";
+    tab.get("/confirm?next=/settings/security").await.says(200, &again.replace('&', "&amp;"));
+
+    let url = tab.get(again).await.goes().to_owned();
+    assert!(url.contains("&prompt=login&max_age=0"), "{url}");
+    let back = issuer.visit(&url, Visit::SignIn("ana")).await;
+    assert_eq!(tab.get(&here(&back)).await.goes(), "/settings/security");
+    assert_eq!(tab.submit(enrol, &[]).await.goes(), enrol);
+
+    issuer.knows(&json!({ "eve": { "email": "eve@example.com", "email_verified": true, "name": "Eve" } }));
+    test.clock.advance(std::time::Duration::from_secs(11 * 60));
+    let url = tab.get(again).await.goes().to_owned();
+    let back = issuer.visit(&url, Visit::SignIn("eve")).await;
+    tab.get(&here(&back)).await.says(409, "is not one that opens yours");
+    assert!(tab.submit(enrol, &[]).await.goes().starts_with("/confirm"), "another's word is no proof");
+}
+
+#[tokio::test]
 async fn a_group_gives_a_role_and_its_loss_takes_it_away_and_ends_the_sessions() {
     let (test, issuer) = start(&[("OIDC_ROLE_MAP", "paying=pro,root=super_admin")]).await;
     issuer.knows(&json!({ "ana": person(&["paying"]) }));
