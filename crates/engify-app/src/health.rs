@@ -5,8 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use engify_clients::delivery::Failure;
+use engify_core::backup::BackupState;
 use engify_core::permission::Permission;
 use engify_core::{Result, Time};
+use engify_store::queries;
 use serde::Serialize;
 
 use crate::shared::State;
@@ -16,6 +18,8 @@ use crate::{App, Ctx, messages};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a provider's failure is held against it.
 const RECENT: Duration = Duration::from_secs(300);
+/// Older than that, the newest backup is a matter for somebody: eight of those that are taken every six hours are missing.
+const OLD: Duration = Duration::from_secs(2 * 86_400);
 
 /// The state of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -47,8 +51,22 @@ pub struct Health {
     pub database: String,
     /// `local`, `preview`, `staging`, `production`.
     pub environment: String,
+    /// The last backup that was proven.
+    pub backups: Backups,
     /// What is wrong and what to do, one sentence each.
     pub remedies: Vec<String>,
+}
+
+/// The last backup that was restored and compared.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Backups {
+    /// `proven`, `old` (the newest proven one is older than two days), `none`, or `unknown` while the database is away.
+    pub state: String,
+    /// The moment that it holds.
+    pub last_backup_at: Option<Time>,
+    /// When it was last restored and compared.
+    pub last_proven_at: Option<Time>,
 }
 
 /// One word for each dependency. `not_configured` is not a fault.
@@ -144,6 +162,10 @@ pub async fn check(app: &App) -> Health {
             "disconnected"
         }
     };
+    let backups = backups(app, now, database == "connected").await;
+    if backups.state == "old" {
+        remedies.push("The newest backup that was proven is older than two days. See what `engify jobs list` says of backup_snapshot, or run `engify db backup`.".to_owned());
+    }
     let configured = app.settings().ai.providers.iter().filter(|provider| provider.configured).count();
     let failing = app.vitals().failing(now);
     for (provider, why) in &failing {
@@ -183,7 +205,28 @@ pub async fn check(app: &App) -> Health {
         uptime_seconds: app.uptime().as_secs(),
         database: app.store().kind().to_owned(),
         environment: app.settings().core.environment.as_str().to_owned(),
+        backups,
         remedies,
+    }
+}
+
+/// What the database remembers of backups. Their target is not asked: health is looked at every few seconds.
+async fn backups(app: &App, now: Time, connected: bool) -> Backups {
+    let query = queries::backups(Some(BackupState::Verified)).limit(1);
+    let asked = tokio::time::timeout(PATIENCE, app.store().first(&query));
+    let newest = match if connected { asked.await.ok() } else { None } {
+        Some(Ok(newest)) => newest,
+        _ => return Backups { state: "unknown".to_owned(), last_backup_at: None, last_proven_at: None },
+    };
+    let state = match &newest {
+        None => "none",
+        Some(newest) if now.since(newest.created_at) > OLD => "old",
+        Some(_) => "proven",
+    };
+    Backups {
+        state: state.to_owned(),
+        last_backup_at: newest.as_ref().map(|newest| newest.created_at),
+        last_proven_at: newest.and_then(|newest| newest.verified_at),
     }
 }
 

@@ -66,6 +66,12 @@ pub fn python() -> PathBuf {
     installed("py/bin/python")
 }
 
+/// The folder of the packages that Node.js programs may ask for.
+#[must_use]
+pub fn node_modules() -> PathBuf {
+    installed("node/node_modules")
+}
+
 /// The folder of real prompts that nobody here wrote. It lies beside a developer's checkout and is absent in a
 /// user's clone, where the test says so and ends.
 #[must_use]

@@ -4,6 +4,7 @@
 
 mod admin;
 mod audit_verify;
+mod backups;
 mod config;
 mod database;
 mod deploy;
