@@ -117,6 +117,39 @@ for (const javaScript of [true, false]) {
   });
 }
 
+for (const javaScript of [true, false]) {
+  const how = javaScript ? "with JavaScript" : "without JavaScript";
+  checks.add(`an API key is limited, rotated and revoked on its pages ${how}`, async (open) => {
+    const { page, troubles } = await open({ javaScript });
+    await signUp(page, stranger());
+    const first = await job.createKey(page);
+    const asks = async (key) =>
+      (await fetch(`${base}/api/v2/ai/runs`, { headers: { authorization: `Bearer ${key}` } })).status;
+    await page.getByRole("link", { name: "browser test" }).click();
+    await page.getByLabel("May come from", { exact: true }).fill("203.0.113.7/24");
+    await page.getByRole("button", { name: "Save the terms" }).click();
+    await page.getByText("write the block as 203.0.113.0/24").first().waitFor();
+    await page.getByLabel("May come from", { exact: true }).fill("203.0.113.0/24");
+    await page.getByRole("button", { name: "Save the terms" }).click();
+    await page.waitForURL((url) => url.searchParams.has("done"));
+    expect((await asks(first)) === 403, "the key opens from an address that it may not come from");
+    await page.getByLabel("May come from", { exact: true }).fill("");
+    await Promise.all([
+      page.waitForResponse((reply) => reply.request().method() === "POST" && reply.status() === 303),
+      page.getByRole("button", { name: "Save the terms" }).click(),
+    ]);
+    await page.waitForLoadState("networkidle");
+    const { violations } = javaScript ? await new AxeBuilder({ page }).analyze() : { violations: [] };
+    expect(violations.length === 0, violations.map(({ id }) => id).join(", "));
+    const second = await job.rotateKey(page);
+    expect((await asks(first)) === 200 && (await asks(second)) === 200, "old and new do not both open");
+    await job.revokeKeys(page);
+    expect((await asks(first)) === 401 && (await asks(second)) === 401, "a revoked key opens something");
+    const real = troubles.filter((trouble) => !trouble.includes("status of 400"));
+    expect(real.length === 0, real.join("; "));
+  });
+}
+
 checks.add("passkey: enrolled, without a password, as the second step, and to confirm", async (open) => {
   const person = stranger();
   const { page, troubles } = await open();

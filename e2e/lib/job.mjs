@@ -93,6 +93,29 @@ export async function createKey(page) {
   return key;
 }
 
+/** Opens a question of the keys' table and says yes to it. */
+async function answer(page, question, button) {
+  await page.getByRole("button", { name: question, exact: true }).first().click();
+  await page.getByRole("button", { name: button, exact: true }).filter({ visible: true }).click();
+}
+
+/** Rotates the only key; answers with its successor. */
+export async function rotateKey(page) {
+  await page.goto("/settings/keys");
+  await answer(page, "Rotate", "Rotate the key");
+  return (await page.locator("code#new-key").innerText()).trim();
+}
+
+/** Revokes every key that lives. */
+export async function revokeKeys(page) {
+  await page.goto("/settings/keys");
+  while ((await page.getByRole("button", { name: "Revoke", exact: true }).count()) > 0) {
+    await answer(page, "Revoke", "Revoke the key");
+    await page.waitForURL((url) => url.pathname === "/settings/keys" && url.searchParams.has("done"));
+    await page.goto("/settings/keys");
+  }
+}
+
 /** The same run as on the page, with nothing but the key. */
 export async function runWithKey(key, { promptSlug, variables, model }) {
   const reply = await fetch(`${base}/api/v2/ai/execute`, {

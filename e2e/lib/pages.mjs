@@ -21,6 +21,7 @@ const FIXED = [
   { name: "history", path: "/history", who: "user" },
   { name: "settings-profile", path: "/settings/profile", who: "user" },
   { name: "settings-security", path: "/settings/security", who: "user" },
+  { name: "settings-phone", path: "/settings/security/phone", who: "user" },
   { name: "settings-organization", path: "/settings/organization", who: "user" },
   { name: "settings-keys", path: "/settings/keys", who: "user" },
   { name: "settings-providers", path: "/settings/providers", who: "user" },
