@@ -221,7 +221,7 @@ impl Running {
         let shipped = self.shipper.position();
         let (keep, clock) = (self.options.keep_days, &self.options.clock);
         match Box::pin(upkeep(&self.store, &self.objects, (shipped, keep), clock)).await {
-            Ok(done) if done.segments + done.entries > 0 => {
+            Ok(done) if done != Upkeep::default() => {
                 tracing::info!(
                     journal.segments = done.segments,
                     journal.entries = done.entries,
