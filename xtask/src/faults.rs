@@ -91,7 +91,7 @@ fn break_all(
         eprintln!("faults: {}", fault.name());
         let begun = Instant::now();
         fault.begin(&mut cluster).with_context(|| format!("cannot break: {}", fault.name()))?;
-        pass(lasts.saturating_sub(begun.elapsed()));
+        pass(lasts.max(fault.at_least()).saturating_sub(begun.elapsed()));
         let mended = Instant::now();
         fault.end(&mut cluster).with_context(|| format!("cannot mend: {}", fault.name()))?;
         let calm = wait_for_calm(&load);

@@ -42,6 +42,9 @@ impl Database {
                 // It looks for a configuration file in its folder.
                 .current_dir(folder)
                 .args(["--host", &address.ip().to_string(), "--port", &address.port().to_string()])
+                // Our writes ask to be on disk before they are acknowledged; inside of transactions this server only does so when it
+                // is told for all.
+                .arg("--sync-on-commit")
                 .args(["--log-level", "WARNING", "--cache-size", "256M", "--storage-path"])
                 .arg(folder.join("db"));
         })

@@ -1,5 +1,7 @@
 //! What can break, how it is broken here and mended, and what callers may notice of it.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 
 use crate::cluster::{self, Cluster};
@@ -58,6 +60,15 @@ impl Fault {
             Self::StopReplica | Self::KillRedis | Self::FreezeRedis | Self::FillRedis => Notice::Nothing,
             Self::KillReplica | Self::CutReplica => Notice::UnderWay,
             Self::KillDatabase => Notice::Refusals,
+        }
+    }
+
+    /// How long it takes at least until callers can notice it.
+    pub(super) fn at_least(self) -> Duration {
+        match self {
+            // A database that is back within the 5 s that a write waits for one was never away.
+            Self::KillDatabase => Duration::from_secs(8),
+            _ => Duration::ZERO,
         }
     }
 
