@@ -63,6 +63,7 @@ impl Default for ObjectsOptions {
 pub struct Objects {
     place: ObjectPlace,
     backend: Arc<Backend>,
+    s3: Arc<S3>,
     options: ObjectsOptions,
 }
 
@@ -107,7 +108,16 @@ impl Objects {
                 Backend::S3(PrefixStore::new(bucket, prefix))
             }
         };
-        Ok(Self { place: place.clone(), backend: Arc::new(backend), options })
+        let s3 = Arc::new(s3.clone());
+        Ok(Self { place: place.clone(), backend: Arc::new(backend), s3, options })
+    }
+
+    /// Another place, by the same settings.
+    ///
+    /// # Errors
+    /// As [`Objects::new`].
+    pub fn at(&self, place: &ObjectPlace) -> Result<Self, Failure> {
+        Self::new(place, &self.s3, self.options)
     }
 
     /// Where it is.

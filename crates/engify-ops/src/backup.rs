@@ -17,6 +17,7 @@ use engify_core::{Clock, Error, Ids, Result, Time};
 use engify_store::{Batch, Store, collections};
 use serde::Serialize;
 
+use crate::lock::Lock;
 use crate::scratch;
 use crate::seal::Key;
 
@@ -25,7 +26,6 @@ mod copy;
 pub mod dump;
 mod layers;
 mod list;
-mod lock;
 mod manifest;
 mod pages;
 mod place;
@@ -45,7 +45,6 @@ pub use setup::Setup;
 pub use sweep::{Swept, sweep};
 
 use layers::Layers;
-use lock::Lock;
 
 /// Below what name backups lie at a target.
 const BACKUPS: &str = "backups";
@@ -68,6 +67,10 @@ pub enum Stage {
     Loading,
     /// What was loaded is compared with the manifest.
     Comparing,
+    /// What was journaled behind a backup is done again.
+    Replaying,
+    /// The live database becomes what was restored.
+    Switching,
 }
 
 /// What to take, and where to put it.
@@ -134,7 +137,7 @@ pub async fn create(
     (clock, ids): (&Clock, &Ids),
     progress: Progress<'_>,
 ) -> Result<Created> {
-    let _lock = Lock::take(plan.folder).await?;
+    let _lock = Lock::backup(plan.folder).await?;
     sweep(store, plan.target, plan.folder, clock).await?;
     let begun = Instant::now();
     // The moment first: the record of a backup is not in the backup.

@@ -252,5 +252,7 @@ fn word(stage: Stage) -> &'static str {
         Stage::Checking => "checking",
         Stage::Loading => "restoring",
         Stage::Comparing => "comparing",
+        Stage::Replaying => "replaying",
+        Stage::Switching => "switching",
     }
 }

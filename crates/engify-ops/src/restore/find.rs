@@ -1,0 +1,313 @@
+//! From which backup, and by which way, a moment is reached.
+
+use std::path::Path;
+
+use engify_clients::objects::Objects;
+use engify_core::backup::Backup;
+use engify_core::ids::BackupId;
+use engify_core::settings::ObjectPlace;
+use engify_core::tenancy::Scope;
+use engify_core::{Error, Kind, Result, Time};
+use engify_store::{LIMIT, Store};
+
+use super::{Live, Moment, Site, Wish};
+use crate::backup::{self, Archive, Listed, located};
+use crate::ship::{self, Name, Shipper, Trail};
+
+/// What a restore begins with.
+#[derive(Debug)]
+pub(super) enum Base {
+    /// A backup.
+    Backup { archive: Archive, listed: Listed },
+    /// A folder of `mongodump`.
+    Dump(Objects),
+}
+
+/// Where the changes behind the backup come from.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// There are none.
+    Nothing,
+    /// Segments at a target, and how far they are taken.
+    Shipped { names: Vec<Name>, until: u64 },
+    /// The live database's own journal.
+    Database { until: u64 },
+}
+
+/// The way to a moment.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) base: Base,
+    pub(super) objects: Objects,
+    pub(super) way: Way,
+}
+
+impl Found {
+    pub(super) fn id(&self) -> Option<BackupId> {
+        self.listed().map(|listed| listed.id.clone())
+    }
+
+    pub(super) fn from(&self) -> String {
+        self.objects.place().to_string()
+    }
+
+    pub(super) fn taken_at(&self) -> Option<Time> {
+        self.listed().map(|listed| listed.created_at)
+    }
+
+    pub(super) fn is_verified(&self) -> bool {
+        self.listed().is_some_and(Listed::is_verified)
+    }
+
+    pub(super) fn documents(&self) -> u64 {
+        self.listed().map_or(0, |listed| listed.documents)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.listed().map_or(0, |listed| listed.bytes)
+    }
+
+    pub(super) fn segments(&self) -> usize {
+        if let Way::Shipped { names, .. } = &self.way { names.len() } else { 0 }
+    }
+
+    pub(super) fn journal(&self) -> &'static str {
+        match self.way {
+            Way::Nothing => "none",
+            Way::Shipped { .. } => "shipped",
+            Way::Database { .. } => "database",
+        }
+    }
+
+    /// The position that is restored.
+    pub(super) fn until(&self) -> Option<u64> {
+        match self.way {
+            Way::Nothing => self.listed().map(|listed| listed.position),
+            Way::Shipped { until, .. } | Way::Database { until } => Some(until),
+        }
+    }
+
+    /// How many positions lie between the backup and the moment.
+    pub(super) fn changes(&self) -> u64 {
+        let from = self.listed().map_or(0, |listed| listed.position);
+        self.until().map_or(0, |until| until.saturating_sub(from))
+    }
+
+    fn listed(&self) -> Option<&Listed> {
+        match &self.base {
+            Base::Backup { listed, .. } => Some(listed),
+            Base::Dump(_) => None,
+        }
+    }
+}
+
+/// Finds the way.
+pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Found> {
+    let now = site.clock.now();
+    if matches!(wish.moment, Moment::Time(time) if time > now) {
+        return Err(Error::field("at", "lies in the future"));
+    }
+    let named = wish.from.as_deref().map(located).transpose()?;
+    if let Some(dump) = named.as_ref().and_then(|named| dump_in(named.target.as_ref()?)) {
+        if wish.moment != Moment::Newest {
+            return Err(Error::field("at", "cannot be reached from a dump of mongodump: it has no journal"));
+        }
+        return Ok(Found { objects: dump.clone(), base: Base::Dump(dump), way: Way::Nothing });
+    }
+    let own = named.as_ref().is_none_or(|named| named.target.is_none());
+    let id = named.as_ref().and_then(|named| named.id.clone());
+    if own && id.is_none() && wish.moment == Moment::Newest && matches!(live, Live::Open(_)) {
+        let fresh = if let Live::Open(store) = live { super::place::is_fresh(store).await? } else { true };
+        if !fresh {
+            return Err(Error::invalid(
+                "The database is there as it is. Say which backup (--from ID) or which moment (--at TIME) is to come back.",
+            ));
+        }
+    }
+    let target = named.and_then(|named| named.target);
+    let (objects, listing) = listing(site, target.as_ref()).await?;
+    let listed = choose(&listing, id.as_ref(), wish.moment, &objects)?;
+    let archive = Archive::open(&objects, &listed.id, site.key).await?;
+    let way = if id.is_some() && wish.moment == Moment::Newest {
+        Way::Nothing
+    } else if let Some(until) = in_database(live, &listed, wish.moment, own).await? {
+        Way::Database { until }
+    } else {
+        shipped(site, &objects, &listed, wish.moment).await?
+    };
+    Ok(Found { base: Base::Backup { archive, listed }, objects, way })
+}
+
+/// A folder with BSON files in it, as `mongodump` leaves them.
+fn dump_in(place: &ObjectPlace) -> Option<Objects> {
+    let ObjectPlace::Dir(folder) = place else { return None };
+    let has = |folder: &Path| {
+        let files = std::fs::read_dir(folder).ok()?;
+        files
+            .flatten()
+            .any(|file| file.path().extension().is_some_and(|ending| ending == "bson"))
+            .then_some(())
+    };
+    // The folder of the dump, or that of the database inside.
+    if has(&folder.join("engify")).is_some() {
+        return backup::dump::folder_of(folder).ok();
+    }
+    let inside = folder.file_name().is_some_and(|name| name == "engify") && has(folder).is_some();
+    inside.then(|| backup::dump::folder_of(folder.parent()?).ok()).flatten()
+}
+
+/// What lies at the target that was named, else at the first one; where that is lost, at the second.
+async fn listing(site: &Site<'_>, named: Option<&ObjectPlace>) -> Result<(Objects, Vec<Listed>)> {
+    if let Some(place) = named {
+        let objects = site.target.at(place)?;
+        let backups = backup::list(&objects).await?.backups;
+        return Ok((objects, backups));
+    }
+    let first = backup::list(site.target).await;
+    match (first, site.replica) {
+        (Ok(listing), _) if !listing.backups.is_empty() => Ok((site.target.clone(), listing.backups)),
+        (first, Some(replica)) => {
+            if let Err(error) = first {
+                tracing::warn!(error = %error, "the first target cannot be read; the second one is used");
+            }
+            Ok((replica.clone(), backup::list(replica).await?.backups))
+        }
+        (Ok(listing), None) => Ok((site.target.clone(), listing.backups)),
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// The newest backup that is not behind the moment; one that was proven, where there is one.
+fn choose(backups: &[Listed], id: Option<&BackupId>, moment: Moment, objects: &Objects) -> Result<Listed> {
+    let place = objects.place();
+    if let Some(id) = id {
+        let listed = backups.iter().find(|one| one.id == *id).cloned().ok_or_else(|| {
+            let message = format!(
+                "There is no backup {id} at {place}. `engify db backups` lists those that there are."
+            );
+            Error::new(Kind::NotFound, "backup_not_found", message)
+        })?;
+        return if not_behind(&listed, moment) { Ok(listed) } else { Err(too_early(&listed)) };
+    }
+    let mut fitting = backups.iter().filter(|one| not_behind(one, moment));
+    let newest = fitting.clone().find(|one| one.is_verified()).or_else(|| fitting.next());
+    newest.cloned().ok_or_else(|| match backups.last() {
+        Some(oldest) => too_early(oldest),
+        None => {
+            let message = format!("There is no backup at {place}. `engify db backup` takes one.");
+            Error::new(Kind::NotFound, "backup_not_found", message)
+        }
+    })
+}
+
+fn not_behind(listed: &Listed, moment: Moment) -> bool {
+    match moment {
+        Moment::Newest => true,
+        Moment::Time(time) => listed.created_at <= time,
+        Moment::Position(position) => listed.position <= position,
+    }
+}
+
+fn too_early(listed: &Listed) -> Error {
+    unreachable(format!(
+        "That is before the backup {} of {} (position {}), which is the earliest that can be restored from there.",
+        listed.id, listed.created_at, listed.position
+    ))
+}
+
+fn unreachable(message: String) -> Error {
+    Error::new(Kind::Invalid, "moment_unreachable", message)
+}
+
+/// The position, where the live database made the backup itself and its own journal leads to the moment.
+async fn in_database(live: &Live, listed: &Listed, moment: Moment, own: bool) -> Result<Option<u64>> {
+    let Live::Open(store) = live else { return Ok(None) };
+    let everything = Scope::Everything("backups are of the whole installation");
+    let ours = own && store.get::<Backup>(&everything, listed.id.as_str()).await?.is_some();
+    if !ours || store.journal_trimmed().await? > listed.position {
+        return Ok(None);
+    }
+    let end = store.journal_position().await?;
+    match moment {
+        Moment::Newest => Ok(Some(end)),
+        Moment::Position(position) if position <= end => Ok(Some(position)),
+        Moment::Position(position) => {
+            Err(unreachable(format!("The journal ends at position {end}; {position} was never reached.")))
+        }
+        Moment::Time(time) => last_by(store, listed.position, time).await.map(Some),
+    }
+}
+
+/// The last position with a change that was made by then. The clock may have gone back in between, so all are looked at.
+async fn last_by(store: &Store, from: u64, time: Time) -> Result<u64> {
+    let (mut position, mut last) = (from, from);
+    loop {
+        let page = store.journal_after(position, LIMIT).await?;
+        let Some(end) = page.last() else { return Ok(last) };
+        position = end.position;
+        if let Some(change) = page.iter().rev().find(|change| change.at <= time) {
+            last = change.position;
+        }
+    }
+}
+
+async fn shipped(site: &Site<'_>, objects: &Objects, listed: &Listed, moment: Moment) -> Result<Way> {
+    let trail = Trail::since(objects, listed.created_at).await?;
+    let (mut names, reach) = trail.from(listed.position);
+    let until = match moment {
+        Moment::Newest if reach.gap => return Err(gap(&reach)),
+        Moment::Newest => reach.position,
+        Moment::Position(position) if position > reach.position => return Err(gap(&reach)),
+        Moment::Position(position) => position,
+        Moment::Time(time) => {
+            if reach.gap && reach.time.is_none_or(|last| time > last) {
+                return Err(gap(&reach));
+            }
+            names.truncate(names.iter().rposition(|name| name.earliest <= time).map_or(0, |last| last + 1));
+            match names.last() {
+                None => listed.position,
+                Some(name) => {
+                    let segment = ship::trail::fetch(objects, name, site.key).await?;
+                    let last = segment.changes.iter().rev().find(|change| change.at <= time);
+                    last.map_or(name.after, |change| change.position).max(listed.position)
+                }
+            }
+        }
+    };
+    names.retain(|name| name.after < until);
+    Ok(if names.is_empty() { Way::Nothing } else { Way::Shipped { names, until } })
+}
+
+fn gap(reach: &ship::Reach) -> Error {
+    let time = reach.time.map_or_else(String::new, |time| format!(" ({time})"));
+    unreachable(format!(
+        "Changes are missing behind the position {}{time}: that is the last moment that can be reached from this backup. Restore \
+         it with --at {}, or begin with a later backup.",
+        reach.position, reach.position
+    ))
+}
+
+/// Makes the journal of a database that goes on elsewhere follow what was shipped, and says so at the target: what comes
+/// now does not follow from what is there. A database that shipped it itself needs nothing of this.
+pub(super) async fn continue_timeline(site: &Site<'_>, found: &Found, store: &Store) -> Result<()> {
+    let own = found.objects.place() == site.target.place()
+        || site.replica.is_some_and(|replica| replica.place() == found.objects.place());
+    for target in [Some(site.target), site.replica].into_iter().flatten().filter(|_| own) {
+        let last = match ship::trail::last(target, site.clock.now()).await {
+            Ok(Some(last)) => last.to,
+            Ok(None) => continue,
+            // A target that is lost has nothing that could be followed.
+            Err(error) => {
+                tracing::warn!(error = %error, "a target cannot be read, and is left as it is");
+                continue;
+            }
+        };
+        if store.journal_position().await? <= last {
+            let mut shipper =
+                Shipper::new(store.clone(), target.clone(), site.key.cloned(), site.clock.clone());
+            let position = shipper.break_here().await?;
+            store.continue_journal(position).await?;
+        }
+    }
+    Ok(())
+}

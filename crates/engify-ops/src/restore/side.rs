@@ -1,0 +1,233 @@
+//! The side database: built, looked at, and where there is no other, put in its place.
+
+use std::path::{Path, PathBuf};
+
+use engify_core::account::User;
+use engify_core::prompt::Prompt;
+use engify_core::tenancy::Scope;
+use engify_core::{Error, Kind, Result, Time};
+use engify_store::journal::Change;
+use engify_store::search::{Filters, Search, Sort};
+use engify_store::{Entity, IndexState, LIMIT, Store, queries};
+use futures_util::StreamExt as _;
+use tokio::pin;
+
+use super::find::{Base, Found, Way};
+use super::place::FILE;
+use super::{Kept, Live, Site};
+use crate::backup::{self, Progress, Stage};
+use crate::contents;
+use crate::scratch::Scratch;
+use crate::ship;
+
+/// A database beside the live one.
+#[derive(Debug)]
+pub(super) struct Side {
+    scratch: Scratch,
+}
+
+impl Side {
+    /// Loads the backup and does again what was journaled behind it.
+    pub(super) async fn build(
+        site: &Site<'_>,
+        found: &Found,
+        live: &Live,
+        progress: Progress<'_>,
+    ) -> Result<Self> {
+        if let Base::Backup { archive, .. } = &found.base {
+            archive.check(progress).await?;
+        }
+        let scratch = Scratch::new(site.folder, site.clock).await?;
+        let built = async {
+            let store = scratch.store();
+            match &found.base {
+                Base::Backup { archive, .. } => archive.load_into(store, progress).await?,
+                Base::Dump(objects) => drop(backup::dump::load(objects, store, progress).await?),
+            }
+            replay(site, found, live, store, progress).await
+        };
+        match Box::pin(built).await {
+            Ok(()) => Ok(Self { scratch }),
+            Err(error) => {
+                scratch.remove().await;
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        self.scratch.store()
+    }
+
+    /// Looks at it as a start of the program would: the file, indexes, sums where they are known, an account's look-up and
+    /// a search. Answers the SHA-256 of its content.
+    pub(super) async fn verify(&self, found: &Found, kept: &Kept) -> Result<String> {
+        let store = self.scratch.store();
+        store.check().await?;
+        if store.ensure_indexes().await?.iter().any(|index| matches!(index.state, IndexState::Refused(_))) {
+            return Err(unverified("an index cannot be made"));
+        }
+        let contents = contents::of(&mut store.snapshot().await?, &|_| ()).await?;
+        if let (Base::Backup { archive, .. }, Way::Nothing) = (&found.base, &found.way)
+            && !kept.changed_something()
+        {
+            let wanted = archive.manifest().contents();
+            let differences: Vec<String> = wanted
+                .differences(&contents)
+                .into_iter()
+                // What never comes from a backup may have been taken out already.
+                .filter(|line| {
+                    !super::VOLATILE.iter().chain(&["shipping"]).any(|name| line.starts_with(name))
+                })
+                .collect();
+            if !differences.is_empty() {
+                return Err(unverified(&format!(
+                    "it differs from the manifest in {}",
+                    differences.join(", ")
+                )));
+            }
+        }
+        probe(store).await?;
+        Ok(contents.sha256())
+    }
+
+    pub(super) async fn remove(self) {
+        self.scratch.remove().await;
+    }
+
+    /// Takes the place of a database that is not there, or is put aside: one rename. Answers where the old file is.
+    pub(super) async fn become_the_database(
+        self,
+        folder: &Path,
+        aside: Option<Time>,
+    ) -> Result<Option<String>> {
+        self.scratch.store().close().await;
+        let (from, folder) = (self.scratch.folder().join(FILE), folder.to_owned());
+        let placed = tokio::task::spawn_blocking(move || put_in_place(&from, &folder, aside)).await;
+        let placed = placed.map_err(Error::internal)?.map_err(|error| {
+            Error::unavailable(
+                "database_unavailable",
+                "The restored file cannot be put into the data folder. Give this account the right to write there, and run \
+                 the same again.",
+            )
+            .because(error)
+        })?;
+        self.scratch.remove().await;
+        Ok(placed.map(|path| path.display().to_string()))
+    }
+}
+
+async fn replay(
+    site: &Site<'_>,
+    found: &Found,
+    live: &Live,
+    store: &Store,
+    progress: Progress<'_>,
+) -> Result<()> {
+    let Base::Backup { listed, .. } = &found.base else { return Ok(()) };
+    let (from, all) = (listed.position, found.changes());
+    let within = |changes: Vec<Change>, until: u64| -> Vec<Change> {
+        changes.into_iter().filter(|change| change.position > from && change.position <= until).collect()
+    };
+    let mut reached = from;
+    match &found.way {
+        Way::Nothing => return Ok(()),
+        Way::Shipped { names, until } => {
+            let changes = ship::trail::changes(&found.objects, names.clone(), site.key);
+            pin!(changes);
+            while let Some(changes) = changes.next().await {
+                let changes = within(changes?, *until);
+                // Segments that were shipped twice overlap; the same change again changes nothing.
+                reached = reached.max(changes.last().map_or(0, |change| change.position));
+                store.apply(changes).await?;
+                progress(Stage::Replaying, reached.saturating_sub(from), all);
+            }
+        }
+        Way::Database { until } => {
+            let Live::Open(live) = live else { return Ok(()) };
+            while reached < *until {
+                let changes = live.journal_after(reached, LIMIT).await?;
+                let Some(last) = changes.last() else { break };
+                reached = last.position;
+                store.apply(within(changes, *until)).await?;
+                progress(Stage::Replaying, reached.min(*until).saturating_sub(from), all);
+            }
+        }
+    }
+    store.continue_journal(found.until().unwrap_or(from)).await
+}
+
+/// What a user does first: signs in, and searches.
+async fn probe(store: &Store) -> Result<()> {
+    let mut snapshot = store.snapshot().await?;
+    let users = snapshot.page(&User::COLLECTION, None).await?;
+    let prompts = snapshot.page(&Prompt::COLLECTION, None).await?;
+    drop(snapshot);
+    if let Some(id) = users.first().and_then(contents::id) {
+        let everything = || Scope::Everything("a probe of a restore looks at all of it");
+        let user = store.get::<User>(&everything(), &id).await?;
+        let user = user.ok_or_else(|| unverified("an account is there and cannot be read"))?;
+        let found = store.first(&queries::user_by_email(&user.email)).await?;
+        if found.is_none_or(|found| found.id != user.id) {
+            return Err(unverified("an account is not found by its mail address"));
+        }
+    }
+    let title = prompts.first().and_then(|doc| doc.get("title")).and_then(serde_json::Value::as_str);
+    let Some(text) = title.filter(|title| title.chars().all(|c| c.is_alphanumeric() || c == ' ')) else {
+        return Ok(());
+    };
+    let search = Search {
+        scope: Scope::Everything("a probe of a restore looks at all of it"),
+        text: text.to_owned(),
+        filters: Filters::default(),
+        sort: Sort::Relevance,
+        limit: 1,
+        cursor: None,
+    };
+    if store.search(&search).await?.cards.is_empty() {
+        return Err(unverified("the search does not find a prompt by its title"));
+    }
+    Ok(())
+}
+
+/// What was built is not what should be there. Nothing was touched.
+pub(super) fn unverified(why: &str) -> Error {
+    Error::new(
+        Kind::Unavailable,
+        "restore_unverified",
+        format!(
+            "What was restored is not as it should be: {why}. Use another backup; `engify db backups` lists them."
+        ),
+    )
+}
+
+/// Write-ahead logs that belong to another file would be taken for this one's: they go first.
+fn put_in_place(from: &Path, folder: &Path, aside: Option<Time>) -> std::io::Result<Option<PathBuf>> {
+    std::fs::create_dir_all(folder)?;
+    let to = folder.join(FILE);
+    std::fs::File::open(from)?.sync_all()?;
+    let mut moved = None;
+    if let Some(now) = aside
+        && to.exists()
+    {
+        let name = format!("{FILE}.damaged-{}", now.millis());
+        for ending in ["-wal", "-shm"] {
+            let log = folder.join(format!("{FILE}{ending}"));
+            if log.exists() {
+                std::fs::rename(&log, folder.join(format!("{name}{ending}")))?;
+            }
+        }
+        let path = folder.join(name);
+        std::fs::rename(&to, &path)?;
+        moved = Some(path);
+    }
+    for ending in ["-wal", "-shm"] {
+        match std::fs::remove_file(folder.join(format!("{FILE}{ending}"))) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    std::fs::rename(from, &to)?;
+    std::fs::File::open(folder)?.sync_all()?;
+    Ok(moved)
+}
