@@ -387,3 +387,39 @@ restore.database({ uri, database, from }).then(() => process.exit(0), error => {
         }
     }
 }
+
+/// Against a server that speaks S3.
+mod part_moto {
+    use engify_testkit::parts;
+    use serde_json::json;
+
+    use super::{KEY, seeded};
+    use crate::engify::Engify;
+
+    #[test]
+    fn a_bucket_holds_backups_as_a_folder_does() {
+        let server = parts::moto();
+        server.make_bucket("backups");
+        let engify = Engify::new()
+            .with("AWS_ENDPOINT_URL", &server.url())
+            .with("AWS_ACCESS_KEY_ID", "id")
+            .with("AWS_SECRET_ACCESS_KEY", "secret")
+            .with("BACKUP_TARGET", "s3://backups/engify")
+            .with("BACKUP_REPLICA_TARGET", "file:second")
+            .with("BACKUP_ENCRYPTION_KEY", KEY);
+        let engify = seeded(engify);
+        let (code, report) = engify.report(&["db", "backup", "--json"]);
+        assert_eq!(
+            (code, &report["verified"], &report["replica"]),
+            (0, &json!(true), &json!("file:second")),
+            "{report:#}"
+        );
+        for place in ["s3://backups/engify", "file:second"] {
+            let (code, verified) = engify.report(&["db", "verify", "--deep", "--json", place]);
+            assert_eq!((code, &verified["id"]), (0, &report["id"]), "{verified:#}");
+        }
+        let (_, listing) = engify.report(&["db", "backups", "--json"]);
+        assert_eq!(listing["backups"][0]["sha256"], report["sha256"], "{listing:#}");
+        engify.run(&["db", "backup", "--to", "s3://no-such-bucket"]).fails_with("does not have it");
+    }
+}
