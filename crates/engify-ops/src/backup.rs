@@ -33,6 +33,8 @@ mod prune;
 mod retention;
 mod setup;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use archive::{Archive, Documents};
