@@ -72,6 +72,7 @@ async fn a_record_that_came_back_with_a_restore_costs_no_backup() {
     let mut record = world.record(&whole.id).await;
     record.state = BackupState::Running;
     remember(&world.store, &record).await.unwrap();
+    world.clock.advance(Duration::from_secs(1));
     let next = world.backup(BackupKind::Manual).await.unwrap();
     assert_eq!(world.record(&whole.id).await.state, BackupState::Taken);
     assert_eq!(world.listed().await, [next.id, whole.id]);
