@@ -147,14 +147,14 @@ pub(crate) fn account(
 /// `invalid_credentials`; `account_disabled` (only with the right password); `rate_limited`.
 pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result<Admission> {
     let app = ctx.app();
-    let address = ctx.origin.address.as_str();
+    let address = ctx.origin.counted();
     let parsed = Email::parse(email).ok();
     let account =
         parsed.as_ref().map_or_else(String::new, |email| hex::encode(Sha256::digest(email.as_str())));
     // Wrong tries count against account and address together, so that a stranger elsewhere cannot lock anybody out.
     let bucket = format!("{account}@{address}");
-    let attempt = match app.limiter().take(presets::SIGN_IN, address, 1).await {
-        Ok(_) => app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, address)]).await,
+    let attempt = match app.limiter().take(presets::SIGN_IN, &address, 1).await {
+        Ok(_) => app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, &address)]).await,
         Err(refusal) => Err(refusal),
     };
     let attempt = match attempt {

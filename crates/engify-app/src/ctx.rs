@@ -1,9 +1,11 @@
 //! Who asks, from where, under which request id: the first argument of every use case.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engify_core::account::{Session, User};
+use engify_core::address;
 use engify_core::api_key::ApiKey;
 use engify_core::audit::{Action, AuditEntry, Outcome, Target};
 use engify_core::ids::{AuditId, OrganizationId, UserId};
@@ -52,6 +54,13 @@ pub struct Origin {
     pub place: Option<String>,
     /// The client's own words, cut to 200 characters.
     pub agent: String,
+}
+
+impl Origin {
+    /// What limits and wrong tries count against where nobody is known; see [`address::counted`].
+    pub fn counted(&self) -> Cow<'_, str> {
+        address::counted(&self.address)
+    }
 }
 
 /// The context of one use case.

@@ -65,7 +65,7 @@ pub struct MadeKey {
 /// Makes a key for the caller.
 ///
 /// # Errors
-/// `forbidden` without `keys:manage`; `invalid_request`; `too_many_keys`.
+/// `forbidden` without `keys:manage`; `invalid_request`; `too_many_keys`; `wider_than_key` for a key that makes one.
 pub async fn create(ctx: &Ctx, new: NewKey) -> Result<MadeKey> {
     ctx.require_for(Permission::KeysManage, Action::ApiKeyCreated, Target::new("api_key", "new")).await?;
     let person = ctx.person()?;
@@ -88,6 +88,7 @@ pub async fn create(ctx: &Ctx, new: NewKey) -> Result<MadeKey> {
     let mut made = make(ctx, name, scopes, expires_at.flatten());
     made.key.allowed_addresses = allowed_addresses;
     made.key.limits = limits;
+    terms::within_own(ctx, &made.key)?;
     let details = json!({
         "name": made.key.name, "prefix": made.key.prefix, "scopes": made.key.scopes,
         "allowedAddresses": made.key.allowed_addresses, "limits": made.key.limits,
@@ -211,6 +212,7 @@ pub async fn rotate(ctx: &Ctx, id: &str, grace: Duration) -> Result<MadeKey> {
     let mut made = make(ctx, old.name.clone(), old.scopes.clone(), old.expires_at);
     made.key.allowed_addresses.clone_from(&old.allowed_addresses);
     made.key.limits = old.limits;
+    terms::within_own(ctx, &made.key)?;
     let patch = Patch::new(Scope::Owner(ctx.person()?.user.id.clone()), &old.id)
         .set("revokedAt", ctx.now().plus(grace))?
         .set("replacedBy", &made.key.id)?

@@ -114,6 +114,15 @@ pub(crate) fn check_rank(ctx: &Ctx, role: Role) -> Result<()> {
     Err(Error::new(Kind::Forbidden, "outranked", message))
 }
 
+/// Whether the caller may bring somebody in with this role: to give more than what everybody gets is to change a role, and to
+/// make an administrator is as grave, whichever form it is done with.
+pub(crate) fn check_gift(ctx: &Ctx, role: Role) -> Result<()> {
+    if !matches!(role, Role::Free | Role::User | Role::OrgMember) {
+        ctx.require(Permission::UsersManageRoles)?;
+    }
+    if role.is_admin() { ctx.require_fresh() } else { Ok(()) }
+}
+
 async fn organization_of(app: &App, user: &User) -> Result<Option<Organization>> {
     match &user.organization_id {
         Some(id) => app.store().get(&known(), id.as_str()).await,

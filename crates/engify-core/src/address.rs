@@ -1,11 +1,21 @@
 //! Ranges of network addresses, for allow-lists. Parsed once, when what holds them is read from the store; asking
 //! whether an address lies inside is a mask and a comparison.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What one caller counts as: their address, or in IPv6 its first 64 bits, because whoever has one address there has all that
+/// share them, and could count as somebody else with each request. What is no address stays as it is.
+pub fn counted(address: &str) -> Cow<'_, str> {
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(network @ IpAddr::V6(_)) => Cow::Owned(format!("{}/64", masked(network, 64))),
+        _ => Cow::Borrowed(address),
+    }
+}
 
 /// An address or a block of them: `203.0.113.7`, `203.0.113.0/24`, `2001:db8::/32`. An IPv4 address that comes wrapped in
 /// IPv6 (`::ffff:203.0.113.7`) counts as the IPv4 address it is.
@@ -117,6 +127,15 @@ mod tests {
 
     fn range(text: &str) -> AddressRange {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn who_has_many_addresses_counts_as_one_caller() {
+        assert_eq!(counted("203.0.113.7"), "203.0.113.7");
+        assert_eq!(counted("2001:db8:1:2::7"), counted("2001:db8:1:2:ffff::1"));
+        assert_ne!(counted("2001:db8:1:2::7"), counted("2001:db8:1:3::7"));
+        assert_eq!(counted("::ffff:203.0.113.7"), "::ffff:203.0.113.7");
+        assert_eq!(counted("unknown"), "unknown");
     }
 
     #[test]

@@ -199,7 +199,8 @@ impl Guard {
             return Err(too_large(self.policy.body));
         }
         let Some(limit) = self.policy.limit else { return Ok(by_key) };
-        let who = ctx.user_id().map_or(ctx.origin.address.as_str(), |id| id.as_str());
+        let counted = ctx.origin.counted();
+        let who = ctx.user_id().map_or(counted.as_ref(), |id| id.as_str());
         let standing = self.web.app.limiter().take(limit, who, 1).await?;
         Ok(Some(keys::tighter(by_key, standing)))
     }
@@ -223,8 +224,11 @@ impl Guard {
         let given = bearer(headers);
         let token = self.web.app.settings().monitoring.metrics_token.as_ref();
         let by_token = token.is_some_and(|token: &Secret<String>| token.matches(given));
-        let from_here =
-            token.is_none() && ctx.origin.address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        // Behind a proxy on this machine everybody comes from here; what a proxy adds gives it away.
+        let passed_on = PASSED_ON.iter().any(|name| headers.contains_key(name));
+        let from_here = token.is_none()
+            && !passed_on
+            && ctx.origin.address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
         if by_token || from_here {
             return Ok(());
         }
@@ -243,6 +247,14 @@ impl Guard {
         }
     }
 }
+
+/// What proxies write into the requests that they pass on.
+const PASSED_ON: [HeaderName; 4] = [
+    header::FORWARDED,
+    header::VIA,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-real-ip"),
+];
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");

@@ -33,7 +33,7 @@ pub async fn forgot_password(ctx: &Ctx, email: &str) -> Result<()> {
     let account = hex::encode(Sha256::digest(email.as_str()));
     let limiter = ctx.app().limiter();
     // By account and address together, so that a stranger elsewhere cannot keep anybody from asking.
-    limiter.take(presets::FORGOT_ACCOUNT, &format!("{account}@{}", ctx.origin.address), 1).await?;
+    limiter.take(presets::FORGOT_ACCOUNT, &format!("{account}@{}", ctx.origin.counted()), 1).await?;
     // Many strangers together cannot fill somebody's mailbox either; the links that were sent go on working.
     if limiter.take(presets::FORGOT_MAILBOX, &account, 1).await.is_err() {
         return Ok(());

@@ -24,10 +24,11 @@ use webauthn_rs::{Webauthn, WebauthnBuilder};
 
 use super::recovery::{self, Codes};
 use super::verify::{self, Verified};
-use super::{MOST_PASSKEYS, browser, held, is_race, kinds, passkeys_of, raced, remove, saved, tell};
+use super::{Browser, MOST_PASSKEYS, browser, held, is_race, kinds, passkeys_of, raced, remove, saved, tell};
 use crate::App;
 use crate::accounts::device_name;
 use crate::ctx::Ctx;
+use crate::doors::Doors;
 use crate::tries;
 
 mod ceremony;
@@ -90,12 +91,14 @@ pub async fn register_start(ctx: &Ctx) -> Result<Started> {
     ceremony::begin(ctx, Some(&user.id), &State::Register(state), options).await
 }
 
-/// Enrols the passkey that the browser made. Without a name it is called after the browser.
+/// Enrols the passkey that the browser made. Without a name it is called after the browser. The first factor ends the
+/// caller's other sessions.
 ///
 /// # Errors
 /// `fresh_factor_required`; `ceremony_over`; `invalid_passkey`; `invalid_request` for the name.
 pub async fn register_finish(ctx: &Ctx, token: &str, name: &str, answer: Value) -> Result<Enrolled> {
-    let user = &browser(ctx)?.person.user;
+    let Browser { person, session } = browser(ctx)?;
+    let user = &person.user;
     ctx.require_fresh()?;
     let app = ctx.app();
     let name = if name.trim().is_empty() { device_name(&ctx.origin.agent) } else { name.to_owned() };
@@ -118,10 +121,20 @@ pub async fn register_finish(ctx: &Ctx, token: &str, name: &str, answer: Value) 
     let kinds = kinds(&held, passkeys_of(app, &user.id).await?.len() + 1);
     let details = json!({ "factor": "passkey", "name": passkey.name, "recoveryCodes": codes.len() });
     let audit = ctx.audit(Action::FactorEnrolled, Outcome::Success, Target::new("user", &user.id), details);
+    // Sessions that were begun without a factor end with the first one.
+    let doors = if user.factors.is_empty() {
+        Some(Doors::sessions_of(app, user).await?.but(Some(session)))
+    } else {
+        None
+    };
     let batch = Batch::new().insert(&passkey)?.and(saved(ctx, held, &kinds)?).insert(&audit)?;
+    let batch = doors.iter().try_fold(batch, |batch, doors| doors.close(batch, ctx.now()))?;
     let batch = tell(ctx, batch, user, "A passkey was added to your account.")?;
     app.store().write(batch).await.map_err(raced)?;
     app.caches().user_changed(user.id.as_str()).await;
+    if let Some(doors) = doors {
+        doors.forget(app).await;
+    }
     Ok(Enrolled { passkey, codes })
 }
 
@@ -156,7 +169,7 @@ pub async fn prove_start(ctx: &Ctx) -> Result<Started> {
 pub async fn prove_finish(ctx: &Ctx, token: &str, answer: Value) -> Result<Verified> {
     let app = ctx.app();
     // Nobody guesses a signature: this count is for noise, and an account's own would let a stranger make its owner wait.
-    let attempt = app.tries().begin(&[(tries::ADDRESS, ctx.origin.address.as_str())]).await?;
+    let attempt = app.tries().begin(&[(tries::ADDRESS, &ctx.origin.counted())]).await?;
     let answer: PublicKeyCredential = read(answer)?;
     let asker = asker(ctx)?;
     let state = ceremony::take(ctx, token, asker.as_ref().map(|user| &user.id)).await?;

@@ -39,14 +39,14 @@ pub enum Verified {
 pub async fn verify(ctx: &Ctx, method: Method, code: Secret<String>) -> Result<Verified> {
     let user = asker(ctx)?;
     let app = ctx.app();
-    let address = ctx.origin.address.as_str();
+    let address = ctx.origin.counted();
     let mut held = held(app, &user.id).await?;
     let methods = proofs(&user, &held);
     if !methods.contains(&method) {
         let there: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
         return Err(Error::field("method", format!("is not one of yours: {}", there.join(", "))));
     }
-    let attempt = app.tries().begin(&[(tries::FACTOR, user.id.as_str()), (tries::ADDRESS, address)]).await?;
+    let attempt = app.tries().begin(&[(tries::FACTOR, user.id.as_str()), (tries::ADDRESS, &address)]).await?;
     let right = match method {
         Method::Totp => totp::spend(app, &mut held, &code)?,
         Method::RecoveryCode => recovery::spend(&mut held, code.reveal()),

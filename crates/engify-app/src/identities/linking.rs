@@ -104,9 +104,9 @@ fn proof(ctx: &Ctx, user: &User) -> Proof {
 async fn check_password(ctx: &Ctx, user: &User, password: Secret<String>) -> Result<()> {
     let app = ctx.app();
     // As at sign-in: wrong tries count against account and address together.
-    let bucket = format!("{}@{}", user.id, ctx.origin.address);
-    let attempt =
-        app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, &ctx.origin.address)]).await?;
+    let address = ctx.origin.counted();
+    let bucket = format!("{}@{address}", user.id);
+    let attempt = app.tries().begin(&[(tries::PASSWORD, &bucket), (tries::ADDRESS, &address)]).await?;
     if !accounts::knows_password(app, password, Some(user)).await? {
         return Err(Error::field("password", "is not the password of that account"));
     }

@@ -47,6 +47,7 @@ pub async fn update(ctx: &Ctx, id: &str, changes: KeyChanges) -> Result<ApiKey> 
         after.limits = terms::limits(&mut faults, limits);
     }
     faults.check()?;
+    terms::within_own(ctx, &after)?;
     let (was, is) = (told(&before), told(&after));
     if was == is {
         return Ok(after);

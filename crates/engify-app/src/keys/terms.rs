@@ -34,6 +34,31 @@ pub(crate) fn addresses(faults: &mut Faults, given: &[String]) -> Vec<AddressRan
     ranges
 }
 
+/// Fails where a caller who comes with a key makes or changes one that is wider than their own: a key that leaked would
+/// else lift its own bounds, or come back with those of a key that can do more.
+pub(super) fn within_own(ctx: &Ctx, key: &ApiKey) -> Result<()> {
+    let Some(own) = ctx.identity().and_then(|who| who.key.as_ref()) else { return Ok(()) };
+    let scopes = key.scopes.iter().all(|scope| own.scopes.contains(scope));
+    let ends = own.expires_at.is_none_or(|end| key.expires_at.is_some_and(|at| at <= end));
+    let addresses = own.allowed_addresses.is_empty()
+        || !key.allowed_addresses.is_empty()
+            && key.allowed_addresses.iter().all(|range| own.allowed_addresses.contains(range));
+    let holds =
+        |own: Option<u64>, given: Option<u64>| own.is_none_or(|most| given.is_some_and(|n| n <= most));
+    let limits = holds(own.limits.per_minute, key.limits.per_minute)
+        && holds(own.limits.per_hour, key.limits.per_hour)
+        && holds(own.limits.tokens_per_day, key.limits.tokens_per_day);
+    if scopes && ends && addresses && limits {
+        return Ok(());
+    }
+    let message = format!(
+        "The API key {}… makes and changes no key that is wider than itself: in scopes, end, addresses and limits. Do it in a \
+         browser.",
+        own.prefix
+    );
+    Err(Error::new(Kind::Forbidden, "wider_than_key", message))
+}
+
 /// Checks limits.
 pub(super) fn limits(faults: &mut Faults, given: KeyLimits) -> KeyLimits {
     for (field, limit, most) in [

@@ -45,7 +45,8 @@ pub async fn invitations(ctx: &Ctx, id: &str, limit: u32, cursor: Option<&str>) 
 /// Invites an address by mail. A second invitation of the same address replaces the first, whose link then ends.
 ///
 /// # Errors
-/// `not_found`; `invalid_request`; `already_member`; `no_seats`; `forbidden` without `organization:manage`.
+/// `not_found`; `invalid_request`; `already_member`; `no_seats`; `forbidden` without `organization:manage`, and without
+/// `users:manage_roles` for more than a member; `fresh_factor_required` for an administrator.
 pub async fn invite(ctx: &Ctx, id: &str, invited: &Invited) -> Result<Invitation> {
     let target = Target::new("organization", id);
     ctx.require_for(Permission::OrganizationManage, Action::MemberInvited, target).await?;
@@ -56,6 +57,7 @@ pub async fn invite(ctx: &Ctx, id: &str, invited: &Invited) -> Result<Invitation
         faults.check()?;
         return Err(Error::internal("a form without faults has all fields"));
     };
+    crate::users::check_gift(ctx, role)?;
     insist(|| async {
         let organization = reached(ctx, id, Permission::OrganizationManage).await?;
         check_domain(&organization, &email)?;

@@ -11,7 +11,7 @@ use engify_store::Batch;
 use serde_json::json;
 
 use super::change::{check_place, line_on};
-use super::check_rank;
+use super::{check_gift, check_rank};
 use crate::organizations::{check_domain, check_seat, insist, next_revision, reached, sees_all};
 use crate::{Ctx, accounts};
 
@@ -32,7 +32,8 @@ pub struct NewUser {
 ///
 /// # Errors
 /// `invalid_request`; `email_taken`; `not_found` for another organization than one's own; `no_seats`; `forbidden` without
-/// `users:write`.
+/// `users:write`, and without `users:manage_roles` for more than the usual role; `fresh_factor_required` for an
+/// administrator's.
 pub async fn create(ctx: &Ctx, new: NewUser) -> Result<User> {
     ctx.require_for(Permission::UsersWrite, Action::UserCreated, Target::new("user", "new")).await?;
     let asked = new.organization.as_deref().filter(|id| !id.is_empty());
@@ -45,6 +46,7 @@ pub async fn create(ctx: &Ctx, new: NewUser) -> Result<User> {
     let user = User { organization_id: organization, last_sign_in_at: None, ..described };
     check_rank(ctx, user.role)?;
     check_place(&user, user.role)?;
+    check_gift(ctx, user.role)?;
     insist(|| write(ctx, &user)).await?;
     tracing::info!(user.id = %user.id, "account.created");
     Ok(user)

@@ -79,6 +79,16 @@ impl Client {
         Self { address: SocketAddr::from(([198, 51, 100, last], 4711)), ..self.clone() }
     }
 
+    /// The same server, from the machine that it runs on.
+    pub(crate) fn from_here(&self) -> Self {
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 4711)), ..self.clone() }
+    }
+
+    /// The same server, from an IPv6 address.
+    pub(crate) fn from_six(&self, address: &str) -> Self {
+        Self { address: SocketAddr::new(address.parse().expect("an address"), 4711), ..self.clone() }
+    }
+
     /// The same person where people come over https: the cookie has the name that browsers enforce there.
     pub(crate) fn over_https(&self) -> Self {
         let cookie = self.cookie.as_ref().map(|cookie| format!("__Host-{cookie}"));

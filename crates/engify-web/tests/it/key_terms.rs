@@ -277,3 +277,51 @@ async fn an_owner_is_reminded_once_at_each_threshold() {
         assert!(reminder.content.text.contains("nightly"), "{}", reminder.content.text);
     }
 }
+
+#[tokio::test]
+async fn a_key_makes_and_changes_none_that_is_wider_than_itself() {
+    let test = TestApp::start().await;
+    let ana = Client::of(&test).signed_up("ana").await;
+    let scopes = json!(["keys:manage", "runs:read"]);
+    let (narrow, own) = key(&ana, json!({ "scopes": scopes, "limits": { "perMinute": 50 } })).await;
+    let (_, wide) = key(&ana, json!({})).await;
+    let rotated = narrow.post(&format!("{KEYS}/{wide}/rotate"), &json!({})).await;
+    assert_eq!(rotated.refused(403), "wider_than_key", "it would come back as a key that can do more");
+    let edit = |limits: Value| {
+        let (narrow, path) = (narrow.clone(), format!("{KEYS}/{own}"));
+        async move { narrow.patch(&path, &json!({ "limits": limits })).await }
+    };
+    assert_eq!(edit(json!({ "perMinute": 1000 })).await.refused(403), "wider_than_key");
+    assert_eq!(edit(json!({})).await.refused(403), "wider_than_key");
+    let new = |terms: Value| {
+        let mut body = json!({ "name": "child" });
+        body.as_object_mut().unwrap().extend(terms.as_object().unwrap().clone());
+        let narrow = narrow.clone();
+        async move { narrow.post(KEYS, &body).await }
+    };
+    assert_eq!(new(json!({ "scopes": ["prompts:write"] })).await.fields(), ["scopes"]);
+    assert_eq!(new(json!({ "scopes": scopes })).await.refused(403), "wider_than_key");
+    new(json!({ "scopes": scopes, "limits": { "perMinute": 50 } })).await.with(201);
+    edit(json!({ "perMinute": 20 })).await.with(200);
+    ana.post(&format!("{KEYS}/{wide}/rotate"), &json!({})).await.with(201);
+}
+
+#[tokio::test]
+async fn a_caller_with_a_whole_network_counts_as_one() {
+    let test = TestApp::start().await;
+    let stranger = Client::of(&test);
+    let mut answers = Vec::new();
+    for number in 0..400 {
+        let one = stranger.from_six(&format!("2001:db8:7:7::{number:x}"));
+        let body = json!({ "email": format!("nobody{number}@example.com"), "password": "wrong" });
+        let reply = one.post("/api/auth/signin", &body).await;
+        answers.push(reply.status.as_u16());
+        if reply.status == 429 {
+            break;
+        }
+    }
+    assert_eq!(answers.last(), Some(&429), "{} tries from one network were taken", answers.len());
+    let neighbour = stranger.from_six("2001:db8:7:8::1");
+    let body = json!({ "email": "nobody@example.com", "password": "wrong" });
+    assert_eq!(neighbour.post("/api/auth/signin", &body).await.status, 401);
+}

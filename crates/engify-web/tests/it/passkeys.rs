@@ -46,6 +46,21 @@ async fn a_passkey_opens_an_account_without_a_password() {
 }
 
 #[tokio::test]
+async fn the_first_passkey_ends_the_sessions_that_were_begun_without_it() {
+    let test = TestApp::start().await;
+    let ana = Client::of(&test).signed_up("ana").await;
+    let other = ana.signed_in("ana@example.com").await;
+    let mut device = SoftPasskey::new("phone");
+    enrol(&ana, &mut device, "Phone").await.with(201);
+    assert_eq!(other.get("/api/auth/session").await.with(200)["user"], Value::Null);
+    let mut second = ana.stranger();
+    let reply = show(&second, &mut device).await;
+    second.keep_cookie(&reply);
+    enrol(&second, &mut SoftPasskey::new("laptop"), "Laptop").await.with(201);
+    ana.get("/api/auth/passkeys").await.with(200);
+}
+
+#[tokio::test]
 async fn a_passkey_is_the_second_step_and_makes_a_session_fresh() {
     let test = TestApp::start().await;
     let ana = Client::of(&test).signed_up("ana").await;

@@ -51,6 +51,20 @@ async fn every_reply_has_its_id_and_the_headers_that_protect() {
 }
 
 #[tokio::test]
+async fn figures_are_told_to_this_machine_and_not_to_whom_a_proxy_on_it_lets_through() {
+    let test = TestApp::start().await;
+    let here = Client::of(&test).from_here();
+    let ask = async |headers: &[(&str, &str)]| {
+        here.send(http::Method::GET, "/metrics", headers, axum::body::Body::empty()).await.status.as_u16()
+    };
+    assert_eq!(ask(&[]).await, 200);
+    for passed_on in ["x-forwarded-for", "x-real-ip", "forwarded", "via"] {
+        assert_eq!(ask(&[(passed_on, "198.51.100.7")]).await, 303, "{passed_on}: a stranger is sent to sign in");
+    }
+    assert_eq!(Client::of(&test).get("/metrics").await.status, 303);
+}
+
+#[tokio::test]
 async fn kept_replies_come_compressed_and_whole() {
     let test = TestApp::start().await;
     let stranger = Client::of(&test);

@@ -87,6 +87,30 @@ async fn a_role_change_is_felt_at_once_and_ends_sessions() {
 }
 
 #[tokio::test]
+async fn to_bring_in_an_administrator_is_as_grave_as_to_make_one() {
+    let test = TestApp::start().await;
+    let team = Team::start(&test).await;
+    let scopes = json!({ "name": "onboarding", "scopes": ["users:write", "organization:manage"] });
+    let key = team.admin.post("/api/v2/users/api-keys", &scopes).await.with(201);
+    let by_key = team.admin.with_key(key["data"]["key"].as_str().unwrap());
+    let new = |name: &str, role: &str| json!({ "email": format!("{name}@example.com"), "name": name, "role": role });
+    by_key.post("/api/v2/users", &new("mia", "org_member")).await.with(201);
+    for role in ["org_manager", "org_admin"] {
+        assert_eq!(by_key.post("/api/v2/users", &new("eve", role)).await.refused(403), "forbidden", "{role}");
+        let invitation = json!({ "email": "eve@example.com", "role": role });
+        assert_eq!(by_key.post(&team.path("/invitations"), &invitation).await.refused(403), "forbidden");
+    }
+    team.admin.post("/api/v2/users", &new("greta", "org_admin")).await.with(201);
+    test.clock.advance(std::time::Duration::from_secs(11 * 60));
+    let late = team.admin.post("/api/v2/users", &new("eve", "org_admin")).await;
+    assert_eq!(late.refused(403), "fresh_factor_required");
+    let invitation = json!({ "email": "eve@example.com", "role": "org_admin" });
+    let late = team.admin.post(&team.path("/invitations"), &invitation).await;
+    assert_eq!(late.refused(403), "fresh_factor_required");
+    team.invite("eve@example.com", "org_manager").await;
+}
+
+#[tokio::test]
 async fn a_disabled_account_opens_nothing_until_it_is_on_again() {
     let test = TestApp::start().await;
     let team = Team::start(&test).await;
