@@ -20,6 +20,7 @@ mod markdown;
 mod readable;
 #[cfg(test)]
 mod round_trip;
+mod sniff;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -161,12 +162,13 @@ type Records = Result<Vec<Result<Record, Fault>>, Fault>;
 /// Reads all records of a file, in their order. Two records with one slug both come back.
 ///
 /// # Errors
-/// The file as a whole cannot be read: too large, not UTF-8, empty, cut off, of an unknown ending or without the
+/// The file as a whole cannot be read: too large, no text, not UTF-8, empty, cut off, of an unknown ending or without the
 /// columns that a prompt needs.
 pub fn read(file_name: &str, bytes: &[u8]) -> Result<Vec<Result<Record, Refusal>>, Refusal> {
     let whole = |reason: String| Fault::at(0, reason).of(file_name);
     check_size(bytes.len() as u64).map_err(whole)?;
     let format = Format::of(file_name, bytes).map_err(whole)?;
+    sniff::check(format, bytes).map_err(whole)?;
     let text = text(bytes).map_err(|fault| fault.of(file_name))?;
     let records = match format {
         Format::Markdown => markdown::read(file_name, text).map(|record| vec![record]),
