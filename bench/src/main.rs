@@ -10,6 +10,7 @@ mod load;
 mod machine;
 mod measures;
 mod provider;
+mod redis;
 mod report;
 mod server;
 mod wire;

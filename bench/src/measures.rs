@@ -16,6 +16,7 @@ mod accounts;
 mod listing;
 mod reads;
 mod runs;
+mod shared;
 mod whole;
 
 /// A measurement.
@@ -33,6 +34,8 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("session", accounts::session),
     ("sign-in", accounts::sign_in),
     ("listing", listing::listing),
+    ("replica", shared::replica),
+    ("limit", shared::limit),
 ];
 
 /// Connections of a busy server.

@@ -23,7 +23,7 @@ const BROWSER: &[(&str, &str)] = &[
     ("sec-fetch-site", "none"),
 ];
 /// What a program sends along.
-const PROGRAM: &[(&str, &str)] = &[("user-agent", "engify-bench"), ("accept", "application/json")];
+pub(super) const PROGRAM: &[(&str, &str)] = &[("user-agent", "engify-bench"), ("accept", "application/json")];
 /// Pages that are asked for in turn, and questions.
 const PAGES: usize = 50;
 const QUESTIONS: usize = 200;
@@ -90,15 +90,15 @@ pub(super) fn search(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
 }
 
 /// A server and a bare one that gives the same replies.
-struct Beside<'a> {
+pub(super) struct Beside<'a> {
     server: &'a Server,
-    bare: Bare,
+    pub(super) bare: Bare,
     headers: Vec<(&'a str, &'a str)>,
     targets: Vec<String>,
 }
 
 impl<'a> Beside<'a> {
-    fn start(
+    pub(super) fn start(
         bench: &Bench,
         server: &'a Server,
         targets: Vec<String>,
@@ -116,7 +116,7 @@ impl<'a> Beside<'a> {
         Ok(Self { server, bare, headers: headers.to_vec(), targets })
     }
 
-    fn requests(&self, targets: impl Iterator<Item = String>) -> Arc<Vec<Vec<u8>>> {
+    pub(super) fn requests(&self, targets: impl Iterator<Item = String>) -> Arc<Vec<Vec<u8>>> {
         Arc::new(targets.map(|target| wire::request("GET", &target, &self.headers, b"")).collect())
     }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engify_clients::kv::{Heard, Kv, Subscription};
+use engify_core::Result;
 use engify_core::account::{Session, User};
 use engify_core::api_key::ApiKey;
 use engify_core::prompt::Prompt;
 use engify_core::provider_key::ProviderKey;
-use engify_store::Entity;
 use engify_store::journal::Change;
+use engify_store::{Entity, Store};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -18,6 +19,8 @@ use crate::App;
 
 /// Where replicas tell each other to look. The message says nothing: what changed is in the journal.
 const CHANNEL: &str = "changes";
+/// How many changes are looked back at.
+const BACK: u32 = 200;
 /// How long to wait before the journal's end is asked for again.
 const AGAIN: Duration = Duration::from_millis(250);
 
@@ -83,8 +86,8 @@ async fn listen_to_journal(app: App, mut changes: Receiver<Arc<Vec<Change>>>) {
     let caches = app.caches();
     loop {
         // Changes come from here on; what lies before is whatever it is.
-        match app.store().journal_position().await {
-            Ok(position) => caches.backing.freshness.begin(position),
+        match beginning(app.store()).await {
+            Ok((position, changed)) => caches.backing.freshness.begin(position, changed),
             Err(_) => {
                 tokio::time::sleep(AGAIN).await;
                 if changes.is_closed() {
@@ -112,6 +115,16 @@ async fn listen_to_journal(app: App, mut changes: Receiver<Arc<Vec<Change>>>) {
             }
         }
     }
+}
+
+/// Where following is taken up, and where the library changed last, as far as a look back tells: others' values that are
+/// younger can be used from the start.
+async fn beginning(store: &Store) -> Result<(u64, u64)> {
+    let position = store.journal_position().await?;
+    let from = position.saturating_sub(BACK.into());
+    let changes = store.journal_after(from, BACK).await?;
+    let of_library = changes.iter().filter(|change| change.collection == Prompt::COLLECTION.name);
+    Ok((position, of_library.map(|change| change.position).max().unwrap_or(from)))
 }
 
 /// Tells others of what was changed here, one message for all that came together. One that is not sent costs them at most

@@ -37,9 +37,10 @@ impl Freshness {
         }
     }
 
-    /// Takes up following at this position; what was made before it is not trusted.
-    pub(crate) fn begin(&self, position: u64) {
-        self.withdrawn(position);
+    /// Takes up following at a position, the library having changed last at `changed`; what was made before that is not
+    /// trusted.
+    pub(crate) fn begin(&self, position: u64, changed: u64) {
+        self.withdrawn(changed);
         self.saw(position);
         self.known.store(true, Ordering::Release);
     }

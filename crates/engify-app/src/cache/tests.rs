@@ -172,7 +172,7 @@ impl Replica {
         let freshness = Arc::new(Freshness::new(move || {
             lag_clock.now().since(Time::from_millis(lag_known.load(Ordering::SeqCst)))
         }));
-        freshness.begin(0);
+        freshness.begin(0, 0);
         let backing = Backing { freshness: Arc::clone(&freshness), shared: Some(kv), clock: clock.clone() };
         let tier = Tiered::new(Numbers, backing, 1 << 20, "test");
         Self { tier, freshness, noted: 0, known, own: HashMap::new() }
