@@ -51,7 +51,8 @@ pub(crate) async fn a_database_becomes_equal_to_another_and_journals_it(database
     for prompt in [&same, &changed, &gone] {
         put(&live, prompt).await;
     }
-    let later = Prompt { title: "Lighthouse".to_owned(), ..changed.clone() };
+    let mut later = changed.clone();
+    later.draft.title = "Lighthouse".to_owned();
     for prompt in [&same, &later, &fresh] {
         put(&wanted, prompt).await;
     }
