@@ -5,12 +5,18 @@ use engify_core::cells;
 use engify_core::error::Faults;
 
 pub use crate::exchange::fuzzing::import;
+pub use crate::jobs::fuzzing::schedule;
 use crate::keys::terms;
 use crate::token;
 
 /// Every target of this crate.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
-    &[("allow_list", allow_list), ("cells", cells), ("import", import), ("token", token)];
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("allow_list", allow_list),
+    ("cells", cells),
+    ("import", import),
+    ("schedule", schedule),
+    ("token", token),
+];
 
 /// The lines of an allow-list: bounded, without repetition, faults named by their line.
 pub fn allow_list(bytes: &[u8]) {

@@ -25,6 +25,8 @@ use handover::Handover;
 mod administer;
 mod cron;
 mod follow;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod handover;
 mod lease;
 mod registry;

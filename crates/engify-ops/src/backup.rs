@@ -24,6 +24,8 @@ use crate::seal::Key;
 mod archive;
 mod copy;
 pub mod dump;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod layers;
 mod list;
 mod manifest;

@@ -9,6 +9,8 @@ pub mod contents;
 pub mod database;
 pub mod diff;
 pub mod documents;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod lock;
 pub mod ready;
 pub mod redis;

@@ -2,7 +2,7 @@
 //! `At` is a date. For archives and for files that other programs read; no driver's type shows.
 
 use engify_core::{Error, Kind, Result};
-use mongodb::bson::{Document, RawDocument};
+use mongodb::bson::{Document, RawBsonRef, RawDocument};
 
 use crate::Doc;
 use crate::collection::Collection;
@@ -13,6 +13,10 @@ pub const SHORTEST: usize = 5;
 
 /// The longest that is read: MongoDB's 16 MiB and a margin. A longer one is damage.
 pub const LONGEST: usize = 17 * 1024 * 1024;
+
+/// How deep a document may nest that is read. More than MongoDB takes is damage, or meant to do some: the library reads what
+/// nests by recursion, and the machine's stack would end before a file of nothing but beginnings does.
+const DEPTH: usize = 200;
 
 /// A document as BSON.
 ///
@@ -25,13 +29,31 @@ pub fn encode(doc: &Doc) -> Result<Vec<u8>> {
 /// A document from BSON. Types that JSON has no word for become text, as when a database is read that others fill.
 ///
 /// # Errors
-/// `not_bson` where the bytes are not exactly one document.
+/// `not_bson` where the bytes are not exactly one document, or one that nests without end.
 pub fn decode(bytes: &[u8]) -> Result<Doc> {
-    let document = RawDocument::from_bytes(bytes).and_then(Document::try_from);
-    document.map(convert::doc).map_err(|fault| {
-        Error::new(Kind::Invalid, "not_bson", "The data is damaged: a document is not BSON.")
-            .because(fault.to_string())
-    })
+    let fault = |why: String| {
+        Error::new(Kind::Invalid, "not_bson", "The data is damaged: a document is not BSON.").because(why)
+    };
+    let raw = RawDocument::from_bytes(bytes).map_err(|error| fault(error.to_string()))?;
+    if !is_bounded(RawBsonRef::Document(raw), DEPTH) {
+        return Err(fault(format!("it is damaged, or nests deeper than {DEPTH} levels")));
+    }
+    Document::try_from(raw).map(convert::doc).map_err(|error| fault(error.to_string()))
+}
+
+/// Whether a value can be read, and nests no deeper than `left` levels.
+fn is_bounded(value: RawBsonRef<'_>, left: usize) -> bool {
+    let Some(left) = left.checked_sub(1) else { return false };
+    match value {
+        RawBsonRef::Document(doc) => {
+            doc.into_iter().all(|field| field.is_ok_and(|(_, value)| is_bounded(value, left)))
+        }
+        RawBsonRef::Array(items) => {
+            items.into_iter().all(|item| item.is_ok_and(|item| is_bounded(item, left)))
+        }
+        RawBsonRef::JavaScriptCodeWithScope(code) => is_bounded(RawBsonRef::Document(code.scope), left),
+        _ => true,
+    }
 }
 
 /// How long the document is that begins with these bytes; none where no document begins so.
@@ -46,4 +68,31 @@ pub fn metadata(collection: &Collection) -> String {
     format!(
         r#"{{"options":{{}},"indexes":[{indexes}],"uuid":"","collectionName":"{name}","type":"collection"}}"#
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nests_without_end_is_damage_and_not_the_end_of_the_program() {
+        for (levels, readable) in [(50, true), (100_000, false)] {
+            // From the inside out: a document without a name inside another, and an empty one in the middle.
+            let mut bytes = vec![5, 0, 0, 0, 0];
+            let mut head = Vec::new();
+            for level in 0..levels {
+                let length = i32::try_from(5 + 7 * (level + 1)).unwrap();
+                head.push(length);
+            }
+            let mut whole = Vec::with_capacity(7 * levels + 5);
+            for length in head.iter().rev() {
+                whole.extend_from_slice(&length.to_le_bytes());
+                whole.extend_from_slice(&[3, 0]);
+            }
+            whole.append(&mut bytes);
+            whole.extend(std::iter::repeat_n(0, levels));
+            let read = decode(&whole);
+            assert_eq!(read.is_ok(), readable, "{levels} levels: {:?}", read.err());
+        }
+    }
 }

@@ -27,19 +27,20 @@ const SIGNATURES: &[(&[u8], &str)] = &[
 /// Says what it is and what would be right.
 pub(super) fn check(format: Format, bytes: &[u8]) -> Result<(), String> {
     if let Some((_, what)) = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
-        return Err(format!("{what}, whatever its name says; prompts come as text, as Markdown, JSON or CSV"));
+        return Err(format!(
+            "{what}, whatever its name says; prompts come as text, as Markdown, JSON or CSV"
+        ));
     }
     let is_utf16 = bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]);
     if let Some(at) = bytes.iter().position(|byte| *byte == 0).filter(|_| !is_utf16) {
         return Err(format!("holds a zero at byte {}, so it is no text; save it as UTF-8", at + 1));
     }
     let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start();
-    let is_json = || matches!(text.first(), Some(b'{' | b'[')) && serde_json::from_slice::<&RawValue>(text).is_ok();
+    let is_json =
+        || matches!(text.first(), Some(b'{' | b'[')) && serde_json::from_slice::<&RawValue>(text).is_ok();
     match format {
         Format::Csv if is_json() => Err("holds JSON; give it the ending .json".to_owned()),
-        Format::Markdown if is_page(text) => {
-            Err("is a web page; save what it says as text".to_owned())
-        }
+        Format::Markdown if is_page(text) => Err("is a web page; save what it says as text".to_owned()),
         _ => Ok(()),
     }
 }

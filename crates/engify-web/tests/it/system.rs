@@ -59,7 +59,11 @@ async fn figures_are_told_to_this_machine_and_not_to_whom_a_proxy_on_it_lets_thr
     };
     assert_eq!(ask(&[]).await, 200);
     for passed_on in ["x-forwarded-for", "x-real-ip", "forwarded", "via"] {
-        assert_eq!(ask(&[(passed_on, "198.51.100.7")]).await, 303, "{passed_on}: a stranger is sent to sign in");
+        assert_eq!(
+            ask(&[(passed_on, "198.51.100.7")]).await,
+            303,
+            "{passed_on}: a stranger is sent to sign in"
+        );
     }
     assert_eq!(Client::of(&test).get("/metrics").await.status, 303);
 }

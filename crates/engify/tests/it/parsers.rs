@@ -14,12 +14,13 @@ use crate::engify::workspace;
 
 type Targets = &'static [(&'static str, fn(&[u8]))];
 
-/// All of them: core, store, clients, app, web.
-const CRATES: [Targets; 5] = [
+/// All of them: core, store, clients, app, ops, web.
+const CRATES: [Targets; 6] = [
     engify_core::fuzzing::TARGETS,
     engify_store::fuzzing::TARGETS,
     engify_clients::fuzzing::TARGETS,
     engify_app::fuzzing::TARGETS,
+    engify_ops::fuzzing::TARGETS,
     engify_web::fuzzing::TARGETS,
 ];
 
@@ -44,8 +45,13 @@ fn app_survives_what_strangers_send() {
 }
 
 #[test]
-fn web_survives_what_strangers_send() {
+fn ops_survives_what_strangers_send() {
     survives(CRATES[4]);
+}
+
+#[test]
+fn web_survives_what_strangers_send() {
+    survives(CRATES[5]);
 }
 
 #[test]

@@ -1,0 +1,4 @@
+//! See `engify_ops::fuzzing::segment`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| engify_ops::fuzzing::segment(bytes));
