@@ -37,6 +37,9 @@ const FIXED = [
   { name: "organization-settings", path: "/settings/organization/settings", who: "owner" },
   { name: "own-users", path: "/opshub/users", who: "owner" },
   { name: "opshub-messages", path: "/opshub/messages", who: "admin" },
+  { name: "opshub-jobs", path: "/opshub/jobs", who: "admin" },
+  { name: "opshub-schedules", path: "/opshub/schedules", who: "admin" },
+  { name: "opshub-schedule", path: "/opshub/schedules/cleanup", who: "admin" },
 ];
 
 /** All pages; those of one prompt and one pattern are found through their lists. */

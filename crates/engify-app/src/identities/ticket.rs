@@ -5,14 +5,12 @@ use std::time::Duration;
 use engify_core::identity::{OauthStep, OauthTicket};
 use engify_core::tenancy::Scope;
 use engify_core::{Error, Kind, Result, Secret};
-use engify_store::{Batch, Patch, queries};
+use engify_store::{Batch, Patch};
 
 use crate::{Ctx, token};
 
 /// How long a ticket holds.
 const LIFE: Duration = Duration::from_secs(10 * 60);
-/// How many ended tickets each new one clears away.
-const CLEARED: u32 = 20;
 
 /// What a new ticket is for.
 pub(super) struct Purpose<'a> {
@@ -47,11 +45,7 @@ pub(super) async fn issue(
         used_at: None,
         expires_at: now.plus(LIFE),
     };
-    let ended = app.store().find(&queries::oauth_tickets_expired(now).limit(CLEARED)).await?.items;
-    let everything = || Scope::Everything("clean-up of ended tickets");
-    let batch =
-        ended.iter().fold(Batch::new(), |batch, old| batch.delete::<OauthTicket>(everything(), &old.id));
-    app.store().write(batch.insert(&ticket)?).await.map(drop)
+    app.store().write(Batch::new().insert(&ticket)?).await.map(drop)
 }
 
 /// The ticket under `token`, if this browser holds it and it still holds.

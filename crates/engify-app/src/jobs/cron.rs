@@ -26,6 +26,10 @@ impl Cron {
         if text.len() > 100 {
             return Err(wrong("longer than 100 characters"));
         }
+        let fields = text.split_whitespace().count();
+        if fields != 5 && !text.starts_with('@') {
+            return Err(wrong(&format!("fields: {fields}")));
+        }
         let cron = parser.parse(text).map_err(|fault| wrong(fault.to_string().trim_end_matches('.')))?;
         let cron = Self(cron, text.to_owned());
         // The 30th of February is well-formed.

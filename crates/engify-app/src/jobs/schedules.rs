@@ -172,7 +172,7 @@ pub async fn change(ctx: &Ctx, name: &str, change: Change) -> Result<Schedule> {
         updated_at: ctx.now(),
         ..old.clone()
     };
-    let details = json!({ "changed": changed(&shown(&old), &shown(&new)) });
+    let details = changed(&shown(&old), &shown(&new));
     let patch = Patch::new(EVERYTHING, name)
         .when("updatedAt", old.updated_at)?
         .set("cron", &new.cron)?

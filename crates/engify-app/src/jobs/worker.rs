@@ -29,7 +29,7 @@ const REST: Duration = Duration::from_secs(3600);
 /// How long to rest when the database did not answer.
 const AWAY: Duration = Duration::from_secs(5);
 /// How long jobs under way may go on when the process ends.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
 /// Jobs that are looked at in one go, and at most in one round.
 const PAGE: u32 = 20;
 const LOOKED_AT: usize = 1000;

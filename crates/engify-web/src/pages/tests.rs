@@ -14,6 +14,7 @@ use super::*;
 use crate::assets::Assets;
 use crate::ui::{Frame, FrameUser, Notice, Tone};
 
+mod jobs_pages;
 mod people;
 
 use people::{asked, people_views, person, team};
@@ -335,7 +336,8 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         next: Some(HOSTILE.into()),
     };
     let form = prompt_form::PromptFormView { values, preview: true, ..Default::default() };
-    vec![
+    let mut pages = jobs_pages::all(&at);
+    pages.extend(vec![
         ("home", home::page(&at("/"), &home)),
         ("library", library::page(&at("/prompts"), &library)),
         ("prompt", prompt::page(&at("/prompts/a-prompt"), &detail(prompt::PromptTab::Prompt))),
@@ -376,7 +378,8 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
         ("security", security::page(&at("/settings/security"), &secured)),
         ("error", errors::page(&at("/nowhere"), &error)),
         ("api docs", api_docs::page(&at("/api-docs"), &document, HOSTILE)),
-    ]
+    ]);
+    pages
 }
 
 #[test]

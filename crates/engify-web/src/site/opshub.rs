@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use engify_app::health;
+use engify_app::{health, jobs};
+use engify_core::Result;
+use engify_core::job::JobState;
 use engify_core::permission::Permission;
 
 use super::ok;
@@ -16,6 +18,19 @@ use crate::ui::{Tone, figures};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![Route::get("/opshub", Policy::needs(Permission::SystemRead), overview).page()]
+}
+
+/// Jobs that nobody tries again by themselves.
+async fn dead_letters(visit: &Visit) -> Result<Option<Need>> {
+    let counts = jobs::counts(&visit.ctx).await?;
+    let dead = counts.iter().find(|(state, count)| *state == JobState::Dead && *count > 0);
+    Ok(dead.map(|(_, count)| Need {
+        tone: Tone::Bad,
+        title: figures::counted(*count, "job failed", "jobs failed"),
+        text: "They are not tried again by themselves. Each says why it failed; retry it when the cause is gone, or discard it."
+            .to_owned(),
+        link: Some(("Look at them".to_owned(), "/opshub/jobs?state=dead".to_owned())),
+    }))
 }
 
 async fn overview(visit: Visit) -> Reply {
@@ -38,7 +53,7 @@ async fn overview(visit: Visit) -> Reply {
         window: String::new(),
         tiles: Vec::new(),
         counts: holdings.map(|holding| (name(&holding.collection), holding.documents)).collect(),
-        needs: health.remedies.iter().map(need).collect(),
+        needs: health.remedies.iter().map(need).chain(dead_letters(&visit).await?).collect(),
     };
     Ok(ok(opshub::overview(&visit.frame(), &view)))
 }

@@ -173,14 +173,31 @@ async fn a_key_is_taken_while_its_job_is_open(extra: &[(&str, &str)]) {
     assert!(jobs::enqueue(&ctx, new()).await.unwrap().fresh, "the first has ended");
 }
 
+async fn a_job_that_is_under_way_when_its_process_ends_is_given_back(extra: &[(&str, &str)]) {
+    let (done, replicas) = replicas(2, extra).await;
+    let id = jobs::enqueue(&system(&replicas[0]), NewJob::of("hold")).await.unwrap().id;
+    let first = replicas[0].app.clone();
+    let held = tokio::spawn(async move { jobs::settle(&first).await });
+    while done.times().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    replicas[0].app.leave();
+    held.await.unwrap().unwrap();
+    let given_back = jobs::get(&system(&replicas[1]), id.as_str()).await.unwrap();
+    assert_eq!((given_back.state, given_back.attempts), (JobState::Queued, 0), "the try does not count");
+    done.go.notify_one();
+    jobs::settle(&replicas[1].app).await.unwrap();
+    assert_eq!(jobs::get(&system(&replicas[1]), id.as_str()).await.unwrap().state, JobState::Done);
+}
+
 macro_rules! on_both {
-    ($($case:ident),+ $(,)?) => {
+    ($($case:ident in $database:literal),+ $(,)?) => {
         mod embedded {
             $(#[tokio::test] async fn $case() { super::$case(&[]).await; })+
         }
         mod secantus {
             $(#[tokio::test] async fn $case() {
-                let uri = engify_testkit::parts::secantus().uri(concat!("jobs-", stringify!($case)));
+                let uri = engify_testkit::parts::secantus().uri($database);
                 super::$case(&[("MONGODB_URI", &uri)]).await;
             })+
         }
@@ -188,10 +205,11 @@ macro_rules! on_both {
 }
 
 on_both! {
-    of_many_workers_one_does_each_job,
-    of_three_replicas_one_makes_the_job_of_each_tick,
-    a_job_whose_worker_is_gone_is_done_by_another_when_its_lease_ends,
-    a_key_is_taken_while_its_job_is_open,
+    of_many_workers_one_does_each_job in "jobs-many",
+    of_three_replicas_one_makes_the_job_of_each_tick in "jobs-ticks",
+    a_job_whose_worker_is_gone_is_done_by_another_when_its_lease_ends in "jobs-lease",
+    a_job_that_is_under_way_when_its_process_ends_is_given_back in "jobs-end",
+    a_key_is_taken_while_its_job_is_open in "jobs-key",
 }
 
 #[tokio::test]

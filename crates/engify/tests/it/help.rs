@@ -60,6 +60,13 @@ fn every_command_has_help() {
     redis test
     redis health
     redis flush
+    jobs
+    jobs list
+    jobs run
+    jobs retry
+    cron
+    cron list
+    cron run
     ready
     completions
     ");
@@ -82,6 +89,8 @@ fn the_first_help_is_one_screen() {
       run          Run a prompt of the library on an AI provider
       security     Try the providers' keys, change the encryption key, prove the audit log
       redis        Look after the Redis that replicas share
+      jobs         See what is done outside of requests, have it done, do it again
+      cron         See when which jobs are done by themselves, or do one now
       ready        Ask the server on this machine whether it is ready, as health checks do
       completions  Print completions for a shell
 

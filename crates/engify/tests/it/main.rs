@@ -13,6 +13,7 @@ mod drain;
 mod engify;
 mod help;
 mod hostile;
+mod jobs;
 mod parsers;
 mod prompts;
 mod redis;

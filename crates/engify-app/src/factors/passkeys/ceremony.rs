@@ -7,7 +7,7 @@ use engify_core::factor::Ceremony;
 use engify_core::ids::UserId;
 use engify_core::tenancy::Scope;
 use engify_core::{Error, Kind, Result, Secret};
-use engify_store::{Batch, Patch, queries};
+use engify_store::{Batch, Patch};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use webauthn_rs::prelude::{DiscoverableAuthentication, PasskeyAuthentication, PasskeyRegistration};
@@ -17,8 +17,6 @@ use crate::token;
 
 /// How long an answer may take; as long as the options tell the browser.
 const LIFE: Duration = Duration::from_secs(5 * 60);
-/// How many ended ceremonies each new one clears away: whoever begins many tidies up after many.
-const CLEARED: u32 = 20;
 
 /// A ceremony just begun.
 #[derive(Debug)]
@@ -57,11 +55,7 @@ pub(super) async fn begin(
         used_at: None,
         expires_at: ctx.now().plus(LIFE),
     };
-    let ended = app.store().find(&queries::ceremonies_expired(ctx.now()).limit(CLEARED)).await?.items;
-    let clear = |batch: Batch, old: &Ceremony| {
-        batch.delete::<Ceremony>(Scope::Everything("clean-up of ended ceremonies"), &old.id)
-    };
-    app.store().write(ended.iter().fold(Batch::new(), clear).insert(&ceremony)?).await?;
+    app.store().write(Batch::new().insert(&ceremony)?).await?;
     Ok(Started { token, options })
 }
 
