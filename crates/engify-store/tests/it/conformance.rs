@@ -43,6 +43,7 @@ conformance! {
     paging::equal_sort_values_are_neither_lost_nor_repeated,
     paging::ten_thousand_prompts_are_walked_once_each,
     paging::a_cursor_of_another_list_is_refused,
+    paging::a_forged_cursor_shows_nothing_of_others_and_breaks_nothing,
     tenancy::other_tenants_documents_are_invisible,
     tenancy::several_audiences_come_in_one_order,
     feed::own_commits_come_at_once_and_others_within_a_second,

@@ -7,6 +7,7 @@ use engify_core::Kind;
 use engify_core::ids::UserId;
 use engify_core::prompt::Prompt;
 use engify_core::run::Run;
+use engify_core::tenancy::Scope;
 use engify_store::{Batch, Cursor, Entity, Query, Store, queries};
 
 use crate::builders::{self, everything, ids, noon};
@@ -99,4 +100,47 @@ pub(crate) async fn a_cursor_of_another_list_is_refused(database: Database) {
     let foreign = queries::prompts_all(everything()).after(page.next);
     let fault = store.find(&foreign).await.expect_err("another list's cursor");
     assert_eq!((fault.kind(), fault.code()), (Kind::Invalid, "invalid_cursor"));
+}
+
+pub(crate) async fn a_forged_cursor_shows_nothing_of_others_and_breaks_nothing(database: Database) {
+    let store = database.open().await;
+    let (ana, bob) = (UserId::make(&ids()), UserId::make(&ids()));
+    let batch = (0..6).try_fold(Batch::new(), |batch, number| {
+        let owner = if number % 2 == 0 { &ana } else { &bob };
+        batch.insert(&builders::prompt("One of several", builders::private(owner)))
+    });
+    store.write(batch.expect("prompts")).await.expect("written");
+    let query = queries::prompts_all(Scope::Owner(bob.clone()));
+    let hex = |text: String| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let values = [
+        "null",
+        "true",
+        "false",
+        "0",
+        "-1",
+        "1e308",
+        "9223372036854775807",
+        "18446744073709551615",
+        r#""""#,
+        r#""9999""#,
+        r#""0001-01-01T00:00:00.000Z""#,
+        r#""2026-11-22T18:04:05.123Z""#,
+        r#""\u0000""#,
+        r#""' OR 1=1 --""#,
+        r#""$gt""#,
+    ];
+    for value in values {
+        for id in [r#""""#, r#""~""#, r#""\u0000""#, r#""' OR 1=1 --""#] {
+            let text = hex(format!("[\"{}\",{value},{id}]", query.name()));
+            let cursor = Cursor::decode(&text, query.name()).expect("in the form of one of ours");
+            match store.find(&query.clone().after(Some(cursor))).await {
+                Ok(page) => {
+                    let theirs =
+                        page.items.iter().find(|prompt| prompt.tenancy.user_id.as_ref() != Some(&bob));
+                    assert!(theirs.is_none(), "{value} {id} shows somebody else's");
+                }
+                Err(fault) => assert_eq!(fault.kind(), Kind::Invalid, "{value} {id}: {fault}"),
+            }
+        }
+    }
 }
