@@ -36,6 +36,7 @@ use tracing::{debug, warn};
 use self::filter::Ask;
 use self::indexes::Known;
 use self::journal::Journal;
+use self::sight::Sight;
 use self::write::Writer;
 use crate::adapter::{CollectionStats, Find, IndexReport, QueryPlan, closed, covers};
 use crate::batch::Batch;
@@ -53,6 +54,7 @@ pub(crate) mod indexes;
 mod journal;
 mod plan;
 mod restoring;
+mod sight;
 pub(crate) mod snapshot;
 mod write;
 
@@ -92,6 +94,7 @@ struct Inner {
     known: Known,
     read_deadline: Duration,
     clock: Clock,
+    sight: Sight,
 }
 
 impl Mongo {
@@ -100,7 +103,7 @@ impl Mongo {
     /// # Errors
     /// `database_unavailable` with the remedy, `database_newer` where a newer program wrote the data.
     pub(crate) async fn open(uri: &Secret<String>, options: &Options) -> Result<Self> {
-        let client = client(uri).await?;
+        let (client, sight) = client(uri).await?;
         let name = client
             .default_database()
             .map_or_else(|| DATABASE.to_owned(), |database| database.name().to_owned());
@@ -124,6 +127,7 @@ impl Mongo {
             known: Known::default(),
             read_deadline: options.read_deadline,
             clock: options.clock.clone(),
+            sight,
         };
         let mongo = Self { inner: Arc::new(inner), gate: Arc::default() };
         mongo.prepare().await?;
@@ -262,6 +266,11 @@ impl Mongo {
             all.push(self.inner.stats(collection).await?);
         }
         Ok(all)
+    }
+
+    /// Waits until the driver has seen no server that takes writes for a while.
+    pub(crate) async fn lost(&self) {
+        self.inner.sight.lost().await;
     }
 
     /// One round trip.
@@ -409,7 +418,7 @@ impl Inner {
     }
 }
 
-async fn client(uri: &Secret<String>) -> Result<Client> {
+async fn client(uri: &Secret<String>) -> Result<(Client, Sight)> {
     // SRV and TXT records are asked for here, so this has a deadline too.
     let parsing = tokio::time::timeout(DEADLINE, ClientOptions::parse(uri.reveal()).into_future()).await;
     let mut options = parsing.map_err(|_| fault::timeout())?.map_err(|failure| fault::of_uri(&failure))?;
@@ -422,7 +431,10 @@ async fn client(uri: &Secret<String>) -> Result<Client> {
         concern.journal = Some(true);
         concern
     });
-    Client::with_options(options).map_err(|failure| fault::of_uri(&failure))
+    let (sight, handler) = Sight::new();
+    options.sdam_event_handler = Some(handler);
+    let client = Client::with_options(options).map_err(|failure| fault::of_uri(&failure))?;
+    Ok((client, sight))
 }
 
 /// Notes the schema's version in an empty database, and refuses one that a newer program wrote.

@@ -473,20 +473,28 @@ impl Store {
                 let followed = match &inner.backend {
                     Backend::Sqlite(sqlite) => sqlite.follow().await.map(|()| true),
                     Backend::Mongo(mongo, follower) => {
-                        let look = Box::pin(follower.follow(mongo, &inner.catalogue, &inner.feed));
-                        match tokio::time::timeout(PATIENCE, look).await {
-                            Ok(followed) => followed,
-                            // Much to read, or nobody there.
-                            Err(_) => match tokio::time::timeout(PATIENCE, Box::pin(mongo.ping())).await {
-                                Ok(answered) => answered.map(|()| false),
-                                Err(_) => Err(outlook::silent()),
-                            },
+                        let look = look(mongo, follower, &inner.catalogue, &inner.feed);
+                        tokio::select! {
+                            followed = Box::pin(look) => followed,
+                            () = mongo.lost() => Err(outlook::silent()),
                         }
                     }
                 };
                 outlook.looked(begun, followed);
             }
         });
+    }
+}
+
+/// Reads what others committed; whether all of it was read.
+async fn look(mongo: &Mongo, follower: &Follower, catalogue: &Catalogue, feed: &Feed) -> Result<bool> {
+    match tokio::time::timeout(PATIENCE, follower.follow(mongo, catalogue, feed)).await {
+        Ok(followed) => followed,
+        // Much to read, or nobody there.
+        Err(_) => match tokio::time::timeout(PATIENCE, mongo.ping()).await {
+            Ok(answered) => answered.map(|()| false),
+            Err(_) => Err(outlook::silent()),
+        },
     }
 }
 

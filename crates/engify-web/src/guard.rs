@@ -154,23 +154,17 @@ impl Guard {
             agent: text(headers, &header::USER_AGENT).chars().take(200).collect(),
         };
         let bearer = text(headers, &header::AUTHORIZATION);
-        if let Some((scheme, key)) = bearer.split_once(' ')
+        let credential = if let Some((scheme, key)) = bearer.split_once(' ')
             && scheme.eq_ignore_ascii_case("bearer")
             // Where another secret is shown the same way, it is no key.
             && !matches!(self.policy.access, Access::Metrics | Access::Cron)
         {
-            return accounts::resolve(&self.web.app, Credential::Key(key.trim()), origin).await;
-        }
-        let cookie = session_cookie(headers, settings.is_https());
-        let credential = cookie.map_or(Credential::None, Credential::Session);
+            Credential::Key(key.trim())
+        } else {
+            session_cookie(headers, settings.is_https()).map_or(Credential::None, Credential::Session)
+        };
         match accounts::resolve(&self.web.app, credential, origin.clone()).await {
-            // What is open to everybody answers also while nobody can be recognised: health above all. What would look
-            // different to its owner must not: it would lack what is theirs.
-            Err(error)
-                if error.kind() == Kind::Unavailable
-                    && self.policy.access == Access::Public
-                    && self.policy.cache.is_none() =>
-            {
+            Err(error) if error.kind() == Kind::Unavailable && self.policy.always => {
                 Ok(Ctx::new(&self.web.app, Actor::Anonymous, origin))
             }
             resolved => resolved,

@@ -36,6 +36,9 @@ pub struct Policy {
     /// Whether an administrator who must have a second factor and has none yet may come in: enrolment, their own session,
     /// and what is not about anybody.
     pub before_enrolment: bool,
+    /// Whether it answers, as to a stranger, also while nobody can be recognised. Everywhere else that would be untrue:
+    /// whoever shows a session or a key is told to come back.
+    pub always: bool,
 }
 
 /// The largest JSON body: a prompt of a million characters, escaped.
@@ -49,7 +52,15 @@ impl Policy {
 
     const fn of(access: Access) -> Self {
         let deadline = Duration::from_secs(30);
-        Self { access, limit: None, cache: None, body: BODY, deadline, before_enrolment: false }
+        Self {
+            access,
+            limit: None,
+            cache: None,
+            body: BODY,
+            deadline,
+            before_enrolment: false,
+            always: false,
+        }
     }
 
     /// Demands a permission.
@@ -95,5 +106,11 @@ impl Policy {
     #[must_use]
     pub const fn before_enrolment(self) -> Self {
         Self { before_enrolment: true, ..self }
+    }
+
+    /// Answers also while nobody can be recognised.
+    #[must_use]
+    pub const fn always(self) -> Self {
+        Self { always: true, ..self }
     }
 }

@@ -14,14 +14,14 @@ use crate::web::Web;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/api/health", Policy::PUBLIC.before_enrolment(), whole)
+        Route::get("/api/health", Policy::PUBLIC.before_enrolment().always(), whole)
             .named("System", "Whether everything works, dependency by dependency")
             .gives::<Health>(StatusCode::OK, "healthy or degraded")
             .gives::<Health>(StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
-        Route::get("/api/health/live", Policy::PUBLIC.before_enrolment(), live)
+        Route::get("/api/health/live", Policy::PUBLIC.before_enrolment().always(), live)
             .named("System", "Whether the process runs")
             .gives::<Word>(StatusCode::OK, "it does"),
-        Route::get("/api/health/ready", Policy::PUBLIC.before_enrolment(), ready)
+        Route::get("/api/health/ready", Policy::PUBLIC.before_enrolment().always(), ready)
             .named("System", "Whether requests can be served")
             .gives::<Word>(StatusCode::OK, "they can")
             .gives::<Word>(StatusCode::SERVICE_UNAVAILABLE, "they cannot"),

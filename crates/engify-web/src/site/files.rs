@@ -14,7 +14,7 @@ use crate::route::Route;
 use crate::web::Web;
 
 pub(super) fn routes() -> Vec<Route> {
-    const FILE: Policy = Policy::PUBLIC.before_enrolment();
+    const FILE: Policy = Policy::PUBLIC.before_enrolment().always();
     vec![
         Route::get("/assets/{*path}", FILE, asset),
         Route::get("/favicon.ico", FILE, favicon),

@@ -72,7 +72,12 @@ async fn whoever_is_signed_in_is_told_to_come_back_and_never_that_they_are_not()
     }
     test.store().close().await;
     for client in [&ana, &by_key] {
-        for path in ["/api/v2/ai/runs", "/api/prompts?visibility=private", "/prompts?visibility=private"] {
+        for path in [
+            "/api/v2/ai/runs",
+            "/api/prompts?visibility=private",
+            "/prompts?visibility=private",
+            "/api/auth/session",
+        ] {
             says_come_back(&client.get(path).await);
         }
         let body = json!({ "title": "A new prompt", "content": "Do it." });
@@ -82,6 +87,8 @@ async fn whoever_is_signed_in_is_told_to_come_back_and_never_that_they_are_not()
         );
         client.get("/api/health/live").await.with(200);
     }
+    assert_eq!(ana.get("/status").await.status, 200);
+    says_come_back(&ana.post("/api/auth/signout", &json!({})).await);
     let form = json!({ "email": "ana@example.com", "password": crate::client::PASSWORD });
     says_come_back(&ana.stranger().post("/api/auth/signin", &form).await);
 }
