@@ -151,11 +151,13 @@ impl App {
         self.0.caches.backing().clone()
     }
 
-    pub(crate) fn store(&self) -> &Store {
+    /// The database, for operators' work.
+    pub fn store(&self) -> &Store {
         &self.0.store
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 

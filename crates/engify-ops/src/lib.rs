@@ -9,6 +9,7 @@ pub mod contents;
 pub mod database;
 pub mod diff;
 pub mod documents;
+pub mod drill;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod lock;

@@ -54,6 +54,14 @@ pub struct Site<'a> {
     pub ids: &'a Ids,
 }
 
+impl<'a> Site<'a> {
+    /// What the settings say.
+    pub fn of(setup: &'a backup::Setup, clock: &'a Clock, ids: &'a Ids) -> Self {
+        let (target, replica) = (&setup.target, setup.replica.as_ref());
+        Self { target, replica, key: setup.key.as_ref(), folder: &setup.folder, clock, ids }
+    }
+}
+
 /// What a restore would do.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -186,6 +194,43 @@ pub async fn restore(
     progress(Stage::Switching, 1, 1);
     restored.duration_millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(restored)
+}
+
+/// What differs between two moments, or between one and now. Nothing is touched.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn moments(
+    site: &Site<'_>,
+    live: &Live,
+    (from, to): (Moment, Option<Moment>),
+    names: &[String],
+    progress: Progress<'_>,
+) -> Result<Vec<CollectionDiff>> {
+    let named: Vec<&'static Collection> =
+        names.iter().map(|name| keep::known(name)).collect::<Result<_>>()?;
+    let compared = if named.is_empty() { collections::ALL.iter().collect() } else { named };
+    let before = Box::pin(at(site, live, from, progress)).await?;
+    let found = match (to, live) {
+        (Some(moment), _) => {
+            let after = Box::pin(at(site, live, moment, progress)).await?;
+            let found = diff::differences(before.store(), after.store(), &compared).await;
+            after.remove().await;
+            found
+        }
+        (None, Live::Open(now)) => diff::differences(before.store(), now, &compared).await,
+        (None, Live::Missing(_) | Live::Damaged(_)) => {
+            Err(Error::field("to", "is needed: there is no database that could be compared with"))
+        }
+    };
+    before.remove().await;
+    found
+}
+
+async fn at(site: &Site<'_>, live: &Live, moment: Moment, progress: Progress<'_>) -> Result<Side> {
+    let wish = Wish { moment, ..Wish::default() };
+    let found = find::find(site, &wish, live).await?;
+    Side::build(site, &found, live, progress).await
 }
 
 /// The collections that are restored.

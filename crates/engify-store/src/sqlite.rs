@@ -192,6 +192,10 @@ impl Sqlite {
         Ok(replaced)
     }
 
+    pub(crate) async fn set_room(&self, bytes: Option<u64>) -> Result<()> {
+        self.writer.task(move |connection| trim::set_room(connection, bytes)).await
+    }
+
     pub(crate) async fn trim_journal(&self, position: u64, before: Time) -> Result<u64> {
         self.writer.task(move |connection| trim::trim(connection, position, before)).await
     }

@@ -9,10 +9,12 @@ use engify_app::audit::Anchor;
 mod backup;
 mod jobs;
 mod redis;
+mod restore;
 
 pub(crate) use backup::{Backup, Backups, CollectionExport, CollectionImport, Layout, Table, Verify};
 pub(crate) use jobs::{Cron, How, Jobs, ListJobs, RunCron, RunJob};
 pub(crate) use redis::{Flush, Redis, RedisTest};
+pub(crate) use restore::{Diff, Drill, Restore};
 
 /// Find a prompt, run it, keep the key: a prompt library and workbench in one program.
 #[derive(Debug, Parser)]
@@ -160,6 +162,12 @@ pub(crate) enum Db {
     Export(CollectionExport),
     /// Read a file into a collection, as mongoimport does
     Import(CollectionImport),
+    /// Bring back a backup, or any moment of the last days; one collection or document, if need be
+    Restore(Restore),
+    /// Tell what differs between two moments
+    Diff(Diff),
+    /// Practise a disaster against a copy, and measure how long it takes and what is lost
+    Drill(Drill),
 }
 
 impl Db {
@@ -174,6 +182,9 @@ impl Db {
             Self::Verify(verify) => verify.report.json,
             Self::Export(export) => export.report.json,
             Self::Import(import) => import.report.json,
+            Self::Restore(restore) => restore.report.json,
+            Self::Diff(diff) => diff.report.json,
+            Self::Drill(drill) => drill.report.json,
         }
     }
 }

@@ -28,6 +28,7 @@ mod jobs;
 mod prompts;
 mod ready;
 mod redis;
+mod restore;
 mod run;
 mod security;
 

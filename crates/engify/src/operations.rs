@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use engify_app::Ctx;
-use engify_app::jobs::{JobKind, Registry};
-use engify_core::backup::BackupKind;
+use engify_app::jobs::{JobKind, Registry, Task};
+use engify_core::backup::{BackupKind, DrillKind, DrillOutcome};
 use engify_core::job::CatchUp;
 use engify_core::permission::Permission;
 use engify_core::{Error, Result};
 use engify_ops::backup::{self, Setup};
+use engify_ops::drill;
 use serde_json::Value;
 
 /// How long a backup may take, its proof and its copy included.
@@ -43,7 +44,40 @@ fn backups() -> Result<Vec<JobKind>> {
             |ctx, _| verify(ctx),
         ))
         .scheduled("0 5 * * 1", CatchUp::Once)?,
+        job(JobKind::new(
+            "drill",
+            "Practises a disaster against a copy and measures what it costs; payload {\"kind\": \"restore\"}.",
+            practise,
+        ))
+        .attempts(1),
+        job(JobKind::new("drill_restore", "The drill of the month: the machine is lost with its disk.", |ctx, _| {
+            practised(ctx, DrillKind::Restore)
+        }))
+        .attempts(1)
+        .scheduled("0 3 1 * *", CatchUp::Once)?,
     ])
+}
+
+/// What a drill is told.
+#[derive(serde::Deserialize)]
+struct Practice {
+    kind: DrillKind,
+}
+
+async fn practise(ctx: Ctx, task: Task) -> Result<Value> {
+    let Practice { kind } = task.parse()?;
+    practised(ctx, kind).await
+}
+
+async fn practised(ctx: Ctx, kind: DrillKind) -> Result<Value> {
+    let app = ctx.app();
+    let settings = app.settings();
+    let (folder, goals) = (&settings.core.data_dir, settings.backups.goals);
+    let drilled = Box::pin(drill::drill(kind, app.store(), folder, goals, (app.clock(), app.ids()))).await?;
+    if drilled.outcome != DrillOutcome::Passed {
+        tracing::warn!(drill.kind = %kind, drill.outcome = %drilled.outcome, "drill.wanting: see its steps");
+    }
+    serde_json::to_value(drilled).map_err(Error::internal)
 }
 
 fn job(kind: JobKind) -> JobKind {

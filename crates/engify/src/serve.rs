@@ -17,9 +17,11 @@ use crate::{cli, printer, wiring};
 
 mod connections;
 mod ending;
+mod shipping;
 mod signals;
 
 use ending::{DRAIN, Ending};
+use shipping::Shipping;
 
 /// The bounds of the histograms of durations, seconds.
 const BUCKETS: &[f64] =
@@ -62,12 +64,14 @@ async fn answer(
     let ready = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(server.address = %address, server.ready_ms = ready, "server.started");
     jobs::start(app);
+    let shipping = Shipping::start(app)?;
     ending.conduct(app);
     let limits = connections::Limits::new(app.settings().core.trusted_proxies > 0);
     let left = connections::serve(listener, service, limits, ending, DRAIN).await;
     if left > 0 {
         tracing::warn!(connections = left, "server.undrained: requests were cut after {} s", DRAIN.as_secs());
     }
+    shipping.end().await;
     Ok(Verdict::Done)
 }
 

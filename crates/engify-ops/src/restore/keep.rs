@@ -69,6 +69,11 @@ pub(super) fn alone(name: &str) -> Result<&'static Collection> {
             format!("{name} cannot be restored alone: its lines are sealed into a chain that goes on"),
         ));
     }
+    known(name)
+}
+
+/// A collection by its name.
+pub(super) fn known(name: &str) -> Result<&'static Collection> {
     collections::named(name).ok_or_else(|| {
         let names: Vec<&str> = collections::ALL.iter().map(|collection| collection.name).collect();
         Error::field("collection", format!("{name} is none of {}", names.join(", ")))

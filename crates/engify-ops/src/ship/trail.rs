@@ -122,7 +122,7 @@ pub(crate) async fn fetch(objects: &Objects, name: &Name, key: Option<&Key>) -> 
 }
 
 /// The changes of these segments in order, some segments fetched ahead; each must name the one before it rightly.
-pub fn changes<'a>(
+pub(crate) fn changes<'a>(
     objects: &'a Objects,
     way: Vec<Name>,
     key: Option<&'a Key>,

@@ -1,4 +1,5 @@
-//! The journal's other end: old entries go, and where it begins is remembered. And whether the file is sound.
+//! The journal's other end: old entries go, and where it begins is remembered. And whether the file is sound, and
+//! how far it may grow.
 
 use engify_core::{Error, Result, Time};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
@@ -49,4 +50,19 @@ pub(super) fn check(connection: &Connection) -> Result<()> {
         "The database file is damaged. Keep a copy of it and restore the last backup with `engify db restore`.",
     )
     .because(said))
+}
+
+/// Lets the file grow by so many bytes more, or as far as the disk lets it.
+pub(super) fn set_room(connection: &Connection, bytes: Option<u64>) -> Result<()> {
+    let number = |name: &str| -> Result<i64> {
+        connection.pragma_query_value(None, name, |row| row.get(0)).map_err(fault)
+    };
+    let most = match bytes {
+        None => i64::from(u32::MAX - 1),
+        Some(bytes) => {
+            let more = i64::try_from(bytes).unwrap_or(i64::MAX) / number("page_size")?.max(1);
+            number("page_count")?.saturating_add(more)
+        }
+    };
+    connection.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(())).map_err(fault)
 }

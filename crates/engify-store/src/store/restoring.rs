@@ -62,6 +62,18 @@ impl Store {
         }
     }
 
+    /// How many bytes the embedded database's file may still grow, as if the disk had no more; none for no bound. MongoDB's
+    /// server has bounds of its own. For drills.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn set_room(&self, bytes: Option<u64>) -> Result<()> {
+        match &self.inner.backend {
+            Backend::Sqlite(sqlite) => sqlite.set_room(bytes).await,
+            Backend::Mongo(..) => Ok(()),
+        }
+    }
+
     /// Removes entries from the journal's old end: up to `position`, made before this moment; at most 5000 at a time.
     /// Says how many went.
     ///

@@ -222,10 +222,10 @@ fn place(option: &str, text: &str) -> Result<ObjectPlace, Stop> {
 
 /// A bar for each stage of a long work, one after the other.
 #[derive(Default)]
-struct Bars(Mutex<Option<(Stage, ProgressBar)>>);
+pub(super) struct Bars(Mutex<Option<(Stage, ProgressBar)>>);
 
 impl Bars {
-    fn show(&self, stage: Stage, done: u64, all: u64) {
+    pub(super) fn show(&self, stage: Stage, done: u64, all: u64) {
         let mut shown = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if shown.as_ref().is_none_or(|(before, _)| *before != stage) {
             if let Some((_, bar)) = shown.take() {
@@ -239,7 +239,7 @@ impl Bars {
         }
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         if let Some((_, bar)) = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
             bar.finish_and_clear();
         }

@@ -3,7 +3,7 @@
 use engify_app::{Ctx, prompts};
 use engify_ops::database;
 
-use super::{backup, collection, import, with_app, with_store};
+use super::{backup, collection, import, restore, with_app, with_store};
 use crate::cli::{Db, Report};
 use crate::environment::Environment;
 use crate::printer;
@@ -20,6 +20,9 @@ pub(super) async fn run(environment: &Environment, command: Db) -> Ended {
         Db::BackupKey(report) => backup::backup_key(environment, report),
         Db::Export(options) => collection::export(environment, options).await,
         Db::Import(options) => collection::import(environment, options).await,
+        Db::Restore(options) => restore::restore(environment, options).await,
+        Db::Diff(options) => restore::diff(environment, options).await,
+        Db::Drill(options) => restore::drill(environment, options).await,
         Db::Seed(report) => with_app(environment, async |ctx| seed(ctx, report).await).await,
     }
 }

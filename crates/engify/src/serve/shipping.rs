@@ -1,0 +1,41 @@
+//! The journal goes to the backup targets while the server runs.
+
+use engify_app::App;
+use engify_core::Result;
+use engify_ops::backup::Setup;
+use engify_ops::ship;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Shipping to each target.
+pub(super) struct Shipping {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Shipping {
+    /// Begins. Of several servers on one database one ships, by a lease.
+    pub(super) fn start(app: &App) -> Result<Self> {
+        let settings = app.settings();
+        let Setup { target, replica, key, .. } = Setup::of(settings)?;
+        let options = ship::Options {
+            key,
+            clock: app.clock().clone(),
+            ids: app.ids().clone(),
+            keep_days: settings.backups.journal_days,
+        };
+        let shipping = Self { tasks: TaskTracker::new(), stop: CancellationToken::new() };
+        for objects in [Some(target), replica].into_iter().flatten() {
+            let work = ship::run(app.store().clone(), objects, options.clone(), shipping.stop.clone());
+            shipping.tasks.spawn(work);
+        }
+        shipping.tasks.close();
+        Ok(shipping)
+    }
+
+    /// Ships what is left, for a few seconds at most.
+    pub(super) async fn end(self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+    }
+}
