@@ -33,6 +33,8 @@ pub struct Policy {
     pub body: usize,
     /// How long the reply may take to begin, the whole body read included.
     pub deadline: Duration,
+    /// Whether an API key counts as signed in, whatever its scopes: for what is small and the caller's own.
+    pub by_key: bool,
     /// Whether an administrator who must have a second factor and has none yet may come in: enrolment, their own session,
     /// and what is not about anybody.
     pub before_enrolment: bool,

@@ -33,7 +33,7 @@ async fn a_phone_is_enrolled_used_and_removed_by_forms() {
     let confirm = format!("{PHONE}/confirm");
     let code = twilio.code(NUMBER).await;
     let wrong = if code == "000000" { "000001" } else { "000000" };
-    ana.submit(&confirm, &[("code", wrong)]).await.says(400, "is not the code");
+    ana.submit(&confirm, &[("code", wrong)]).await.says(400, "Is not the code of the last message");
     assert_eq!(ana.get("/api/auth/mfa/status").await.with(200)["enabled"], false, "nothing changed so far");
     ana.submit(&confirm, &[("code", &code)]).await.says(200, "Your recovery codes");
     ana.get("/settings/security").await.says(200, "+…09");
