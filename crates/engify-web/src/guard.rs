@@ -178,6 +178,7 @@ impl Guard {
         let by_key = keys::admit(ctx).await?;
         match self.policy.access {
             Access::Public => {}
+            Access::SignedIn if self.policy.by_key => drop(ctx.person()?),
             Access::SignedIn => drop(ctx.at_browser()?),
             Access::Needs(permission) => ctx.require(permission)?,
             Access::Metrics => self.admit_to_metrics(ctx, headers)?,

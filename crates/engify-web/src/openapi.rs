@@ -72,6 +72,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, failure: &Schema) -
     }
     let access = match route.policy.access {
         Access::Public => "Open to everybody.".to_owned(),
+        Access::SignedIn if route.policy.by_key => "Needs a session or an API key.".to_owned(),
         Access::SignedIn => "Needs a session; API keys are refused.".to_owned(),
         Access::Needs(permission) => format!("Needs the permission {permission}."),
         Access::Metrics => "Needs METRICS_TOKEN.".to_owned(),
@@ -88,8 +89,8 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, failure: &Schema) -
         "responses": responses,
         "security": match route.policy.access {
             Access::Public => json!([{}, { "session": [] }, { "key": [] }]),
-            Access::SignedIn => json!([{ "session": [] }]),
-            Access::Needs(_) | Access::Metrics => json!([{ "session": [] }, { "key": [] }]),
+            Access::SignedIn if !route.policy.by_key => json!([{ "session": [] }]),
+            Access::SignedIn | Access::Needs(_) | Access::Metrics => json!([{ "session": [] }, { "key": [] }]),
             Access::Cron => json!([{ "key": [] }]),
         },
     });

@@ -60,6 +60,7 @@ impl Policy {
             cache: None,
             body: BODY,
             deadline,
+            by_key: false,
             before_enrolment: false,
             always: false,
         }
@@ -102,6 +103,12 @@ impl Policy {
     #[must_use]
     pub const fn body(self, bytes: usize) -> Self {
         Self { body: bytes, ..self }
+    }
+
+    /// Lets in API keys where [`Access::SignedIn`] would not.
+    #[must_use]
+    pub const fn also_by_key(self) -> Self {
+        Self { by_key: true, ..self }
     }
 
     /// Lets in administrators who must have a second factor and have none yet.

@@ -26,6 +26,7 @@ const IMPORT: usize = 32 * 1024 * 1024;
 pub(super) fn routes() -> Vec<Route> {
     const READ: Policy = Policy::needs(Permission::PromptsRead);
     const WRITE: Policy = Policy::needs(Permission::PromptsWrite).limit(presets::WRITE);
+    const MARK: Policy = Policy::SIGNED_IN.also_by_key().limit(presets::WRITE);
     const CONFLICT: &[StatusCode] = &[StatusCode::CONFLICT];
     vec![
         Route::get("/api/prompts", READ.cache(300), list)
@@ -56,21 +57,21 @@ pub(super) fn routes() -> Vec<Route> {
         Route::delete("/api/prompts/{slug}", WRITE, delete)
             .named("Prompts", "Delete a prompt")
             .gives::<Done<()>>(StatusCode::OK, "deleted"),
-        Route::put("/api/prompts/{slug}/favorite", WRITE, favorite)
+        Route::put("/api/prompts/{slug}/favorite", MARK, favorite)
             .named("Prompts", "Put a prompt among the caller's favourites")
             .gives::<Done<FavoriteView>>(StatusCode::OK, "it is"),
-        Route::post("/api/prompts/{slug}/favorite", WRITE, favorite)
+        Route::post("/api/prompts/{slug}/favorite", MARK, favorite)
             .named("Prompts", "Put a prompt among the caller's favourites")
             .gives::<Done<FavoriteView>>(StatusCode::OK, "it is"),
-        Route::delete("/api/prompts/{slug}/favorite", WRITE, unfavorite)
+        Route::delete("/api/prompts/{slug}/favorite", MARK, unfavorite)
             .named("Prompts", "Take a prompt out of the caller's favourites")
             .gives::<Done<FavoriteView>>(StatusCode::OK, "it is not"),
-        Route::put("/api/prompts/{slug}/rating", WRITE, rate)
+        Route::put("/api/prompts/{slug}/rating", MARK, rate)
             .named("Prompts", "Give a prompt stars; again replaces them")
             .takes::<RatingBody>()
             .gives::<Done<RatingBody>>(StatusCode::OK, "given")
             .refuses(CONFLICT),
-        Route::post("/api/prompts/{slug}/rating", WRITE, rate)
+        Route::post("/api/prompts/{slug}/rating", MARK, rate)
             .named("Prompts", "Give a prompt stars; again replaces them")
             .takes::<RatingBody>()
             .gives::<Done<RatingBody>>(StatusCode::OK, "given")

@@ -15,9 +15,10 @@ use crate::route::Route;
 
 pub(super) fn routes() -> Vec<Route> {
     const WRITE: Policy = Policy::needs(Permission::PromptsWrite).limit(presets::WRITE);
+    const MARK: Policy = Policy::SIGNED_IN.also_by_key().limit(presets::WRITE);
     vec![
-        Route::post("/prompts/{slug}/favorite", WRITE, favorite).page(),
-        Route::post("/prompts/{slug}/rating", WRITE, rate).page(),
+        Route::post("/prompts/{slug}/favorite", MARK, favorite).page(),
+        Route::post("/prompts/{slug}/rating", MARK, rate).page(),
         Route::post("/prompts/{slug}/restore", WRITE, restore).page(),
         Route::post("/prompts/{slug}/delete", WRITE, delete).page(),
     ]
