@@ -31,9 +31,9 @@ pub(super) fn check(format: Format, bytes: &[u8]) -> Result<(), String> {
             "{what}, whatever its name says; prompts come as text, as Markdown, JSON or CSV"
         ));
     }
-    let is_utf16 = bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]);
-    if let Some(at) = bytes.iter().position(|byte| *byte == 0).filter(|_| !is_utf16) {
-        return Err(format!("holds a zero at byte {}, so it is no text; save it as UTF-8", at + 1));
+    // Of two bytes for each letter, one is a zero. A zero further on is one bad record's, which does not stop the others.
+    if !has_mark(bytes) && bytes.iter().take(4).any(|byte| *byte == 0) {
+        return Err("begins with a zero, as UTF-16 does; save it as UTF-8".to_owned());
     }
     let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start();
     let is_json =
@@ -43,6 +43,11 @@ pub(super) fn check(format: Format, bytes: &[u8]) -> Result<(), String> {
         Format::Markdown if is_page(text) => Err("is a web page; save what it says as text".to_owned()),
         _ => Ok(()),
     }
+}
+
+/// Whether a text says itself that it is UTF-16; the reader has a word for that.
+fn has_mark(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF])
 }
 
 /// Whether a text is a whole HTML document. Markdown may hold HTML, but does not begin as one.
@@ -63,7 +68,6 @@ mod tests {
             ("prompts.md", b"%PDF-1.7 text", "is a PDF"),
             ("prompts.md", b"\x89PNG\r\n", "is a picture"),
             ("prompts.md", b"\n<!DOCTYPE html><title>x</title>", "is a web page"),
-            ("prompts.csv", b"title,content\na,b\0c", "zero at byte 18"),
             ("prompts.csv", b"[{\"title\": \"a\", \"content\": \"b\"}]", "the ending .json"),
             ("prompts.md", b"S\0a\0v\0e\0", "save it as UTF-8"),
         ] {
@@ -75,6 +79,7 @@ mod tests {
             ("prompt.md", "Explain `<html>`."),
             ("prompts.csv", "[title],content\na,b"),
             ("prompt.md", "PK is a packer."),
+            ("prompts.csv", "title,content\na,b\0c\nd,e"),
         ] {
             assert!(read(name, text.as_bytes()).is_ok(), "{name}: {text}");
         }
