@@ -8,9 +8,7 @@ use engify_core::{Error, Kind, Result, cells, extended};
 use engify_store::{Batch, Collection, Doc, Snapshot, Store, bson, collections};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::io::{
-    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
-};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 
 use crate::contents;
 
@@ -73,36 +71,58 @@ pub fn named(name: &str) -> Result<&'static Collection> {
     })
 }
 
-/// Writes all documents of a collection, in the order of their ids, as they are at one moment.
-///
-/// # Errors
-/// As [`Snapshot::page`]; `output_unwritable`.
-pub async fn export(
-    store: &Store,
-    collection: &'static Collection,
+/// A collection on its way to a file, in the order of the ids, as it is at one moment.
+#[derive(Debug)]
+pub struct Export {
+    snapshot: Snapshot,
     format: Format,
-    out: &mut (dyn AsyncWrite + Unpin + Send),
-    seen: &(dyn Fn(u64) + Send + Sync),
-) -> Result<Exported> {
-    let mut snapshot = store.snapshot().await?;
-    let mut exported = Exported { collection: collection.name, documents: 0, bytes: 0 };
-    let columns = if format == Format::Csv { columns(&mut snapshot, collection).await? } else { Vec::new() };
-    let mut after = None;
-    if format == Format::Csv {
-        write(out, cells::row(&columns).as_bytes(), &mut exported).await?;
+    /// Of a table that was not begun yet.
+    header: Option<String>,
+    columns: Vec<String>,
+    collection: &'static Collection,
+    after: Option<String>,
+    exported: Exported,
+}
+
+impl Export {
+    /// Begins. For a table everything is read once to learn its columns.
+    ///
+    /// # Errors
+    /// As [`Store::snapshot`] and [`Snapshot::page`].
+    pub async fn begin(store: &Store, collection: &'static Collection, format: Format) -> Result<Self> {
+        let mut snapshot = store.snapshot().await?;
+        let columns =
+            if format == Format::Csv { columns(&mut snapshot, collection).await? } else { Vec::new() };
+        let header = (format == Format::Csv).then(|| cells::row(&columns));
+        let exported = Exported { collection: collection.name, documents: 0, bytes: 0 };
+        Ok(Self { snapshot, format, header, columns, collection, after: None, exported })
     }
-    loop {
-        let page = snapshot.page(collection, after.as_deref()).await?;
-        let Some(last) = page.last() else { break };
-        after = contents::id(last);
-        exported.documents += page.len() as u64;
-        let columns = columns.clone();
-        let written = tokio::task::spawn_blocking(move || written(page, format, &columns));
-        write(out, &written.await.map_err(Error::internal)??, &mut exported).await?;
-        seen(exported.documents);
+
+    /// The next bytes of the file; none at the end.
+    ///
+    /// # Errors
+    /// As [`Snapshot::page`].
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        let bytes = match self.header.take() {
+            Some(header) => header.into_bytes(),
+            None => {
+                let page = self.snapshot.page(self.collection, self.after.as_deref()).await?;
+                let Some(last) = page.last() else { return Ok(None) };
+                self.after = contents::id(last);
+                self.exported.documents += page.len() as u64;
+                let (format, columns) = (self.format, self.columns.clone());
+                let written = tokio::task::spawn_blocking(move || written(page, format, &columns));
+                written.await.map_err(Error::internal)??
+            }
+        };
+        self.exported.bytes += bytes.len() as u64;
+        Ok(Some(bytes))
     }
-    out.flush().await.map_err(|fault| unwritable(&fault))?;
-    Ok(exported)
+
+    /// What came so far.
+    pub fn exported(&self) -> &Exported {
+        &self.exported
+    }
 }
 
 fn written(page: Vec<Doc>, format: Format, columns: &[String]) -> Result<Vec<u8>> {
@@ -142,15 +162,6 @@ async fn columns(snapshot: &mut Snapshot, collection: &Collection) -> Result<Vec
     }
     names.remove("_id");
     Ok(std::iter::once("_id".to_owned()).chain(names).collect())
-}
-
-async fn write(
-    out: &mut (dyn AsyncWrite + Unpin + Send),
-    bytes: &[u8],
-    exported: &mut Exported,
-) -> Result<()> {
-    exported.bytes += bytes.len() as u64;
-    out.write_all(bytes).await.map_err(|fault| unwritable(&fault))
 }
 
 /// Reads a file into a collection: new documents are added, those with an id that is there are replaced. All of it is read
@@ -305,11 +316,6 @@ fn wrong() -> Error {
     Error::invalid(
         "The file holds what is no document of that collection, and nothing was written. See what is listed.",
     )
-}
-
-fn unwritable(fault: &std::io::Error) -> Error {
-    let message = format!("The output cannot be written ({}). Is the disk full?", fault.kind());
-    Error::unavailable("output_unwritable", message)
 }
 
 fn unreadable(file: &Path, fault: &std::io::Error) -> Error {

@@ -17,8 +17,13 @@ pub(crate) type Printed = Result<(), Stop>;
 
 /// Writes text to stdout as it is, at once.
 pub(crate) fn raw(text: &str) -> Printed {
+    binary(text.as_bytes())
+}
+
+/// Writes bytes to stdout as they are, at once.
+pub(crate) fn binary(bytes: &[u8]) -> Printed {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unwritten)
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(unwritten)
 }
 
 /// Writes a line to stdout.

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use engify_core::Error;
-use engify_ops::documents::{self, Exported, Format};
-use engify_store::Store;
-use tokio::io::AsyncWrite;
+use engify_ops::documents::{self, Export, Exported, Format};
+use tokio::io::AsyncWriteExt as _;
 
 use super::with_store;
 use crate::cli::{CollectionExport, CollectionImport, Table};
@@ -23,50 +22,48 @@ pub(super) async fn export(environment: &Environment, options: CollectionExport)
     };
     let to_stdout = options.out == Path::new("-");
     let exported = with_store(environment, async |store| {
-        if to_stdout {
-            return write(store, collection.name, format, &mut tokio::io::stdout()).await;
-        }
-        let unfinished = unfinished(&options.out);
-        let mut file = private(&unfinished).await?;
-        let exported = write(store, collection.name, format, &mut file).await;
-        let placed = match exported {
-            Ok(exported) => finish(file, &unfinished, &options.out).await.map(|()| exported),
-            Err(stop) => Err(stop),
-        };
-        if placed.is_err() {
-            // The reason why it failed is the one to tell.
-            let _ = tokio::fs::remove_file(&unfinished).await;
-        }
-        placed
+        let export = Export::begin(store, collection, format).await?;
+        if to_stdout { to_terminal(export).await } else { to_file(export, &options.out).await }
     })
     .await?;
     if options.report.json && !to_stdout {
         printer::json(&exported)?;
     } else {
-        printer::talk(format_args!(
-            "{}: {} documents, {}",
-            exported.collection,
-            exported.documents,
-            printer::bytes(exported.bytes)
-        ));
+        let size = printer::bytes(exported.bytes);
+        printer::talk(format_args!("{}: {} documents, {size}", exported.collection, exported.documents));
     }
     Ok(Verdict::Done)
 }
 
-async fn write(
-    store: &Store,
-    collection: &str,
-    format: Format,
-    out: &mut (dyn AsyncWrite + Unpin + Send),
-) -> Result<Exported, Stop> {
+async fn to_terminal(mut export: Export) -> Result<Exported, Stop> {
+    while let Some(bytes) = export.next().await? {
+        printer::binary(&bytes)?;
+    }
+    Ok(export.exported().clone())
+}
+
+async fn to_file(export: Export, out: &Path) -> Result<Exported, Stop> {
+    let unfinished = unfinished(out);
+    let written = write(export, &unfinished, out).await;
+    if written.is_err() {
+        // The reason why it failed is the one to tell.
+        let _ = tokio::fs::remove_file(&unfinished).await;
+    }
+    written
+}
+
+async fn write(mut export: Export, unfinished: &Path, out: &Path) -> Result<Exported, Stop> {
+    let mut file = private(unfinished).await?;
     let bar = printer::progress(0, "exporting");
-    let seen = |count| {
-        bar.set_length(count);
-        bar.set_position(count);
-    };
-    let exported = documents::export(store, documents::named(collection)?, format, out, &seen).await;
+    while let Some(bytes) = export.next().await? {
+        file.write_all(&bytes).await.map_err(|fault| unwritable(out, &fault))?;
+        bar.set_length(export.exported().documents);
+        bar.set_position(export.exported().documents);
+    }
     bar.finish_and_clear();
-    Ok(exported?)
+    file.sync_all().await.map_err(|fault| unwritable(out, &fault))?;
+    tokio::fs::rename(unfinished, out).await.map_err(|fault| unwritable(out, &fault))?;
+    Ok(export.exported().clone())
 }
 
 /// Under another name first: the file is there whole or not at all.
@@ -83,11 +80,6 @@ async fn private(path: &Path) -> Result<tokio::fs::File, Stop> {
     #[cfg(unix)]
     options.mode(0o600);
     options.open(path).await.map_err(|fault| unwritable(path, &fault))
-}
-
-async fn finish(file: tokio::fs::File, unfinished: &Path, out: &Path) -> Result<(), Stop> {
-    file.sync_all().await.map_err(|fault| unwritable(out, &fault))?;
-    tokio::fs::rename(unfinished, out).await.map_err(|fault| unwritable(out, &fault))
 }
 
 fn unwritable(path: &Path, fault: &std::io::Error) -> Stop {
