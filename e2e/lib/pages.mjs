@@ -37,6 +37,8 @@ const FIXED = [
   { name: "organization-settings", path: "/settings/organization/settings", who: "owner" },
   { name: "own-users", path: "/opshub/users", who: "owner" },
   { name: "opshub-messages", path: "/opshub/messages", who: "admin" },
+  { name: "opshub-backups", path: "/opshub/backups", who: "admin" },
+  { name: "opshub-drills", path: "/opshub/backups/drills", who: "admin" },
   { name: "opshub-jobs", path: "/opshub/jobs", who: "admin" },
   { name: "opshub-schedules", path: "/opshub/schedules", who: "admin" },
   { name: "opshub-schedule", path: "/opshub/schedules/cleanup", who: "admin" },

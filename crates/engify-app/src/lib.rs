@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod ai;
 mod app;
 pub mod audit;
+pub mod backups;
 mod behind;
 pub mod cache;
 mod content;

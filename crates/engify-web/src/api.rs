@@ -6,6 +6,7 @@ mod admin;
 mod ai;
 pub(crate) mod audit;
 pub(crate) mod auth;
+pub(crate) mod backups;
 mod factors;
 mod identities;
 mod invitations;
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> Vec<Route> {
         invitations::routes(),
         messages::routes(),
         jobs::routes(),
+        backups::routes(),
         audit::routes(),
     ]
     .into_iter()

@@ -11,6 +11,7 @@ use crate::ui::{Icon, Tone, chip, figures, marked, rating, status};
 pub mod account;
 pub mod api_docs;
 pub mod audit;
+pub mod backups;
 pub mod dashboard;
 pub mod errors;
 pub mod history;

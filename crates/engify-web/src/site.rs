@@ -12,6 +12,7 @@ use crate::route::Route;
 
 mod account;
 mod audit;
+mod backups;
 mod cards;
 mod dashboard;
 mod faces;
@@ -77,6 +78,7 @@ pub(crate) fn routes() -> Vec<Route> {
         invitation::routes(),
         messages::routes(),
         jobs::routes(),
+        backups::routes(),
         audit::routes(),
         system::routes(),
     ]

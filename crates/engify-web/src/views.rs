@@ -14,9 +14,11 @@ use engify_core::tenancy::Visibility;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+mod backup;
 mod job;
 mod message;
 
+pub(crate) use backup::{BackupView, DrillView, EndingView};
 pub(crate) use job::{JobView, ScheduleView};
 pub(crate) use message::MessageView;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use engify_app::Ctx;
 use engify_app::jobs::{JobKind, Registry, Task};
 use engify_core::backup::{BackupKind, DrillKind, DrillOutcome};
+use engify_core::ids::BackupId;
 use engify_core::job::CatchUp;
 use engify_core::permission::Permission;
 use engify_core::{Error, Result};
@@ -40,8 +41,9 @@ fn backups() -> Result<Vec<JobKind>> {
             .scheduled("30 4 * * 0", CatchUp::Once)?,
         job(JobKind::new(
             "backup_verify",
-            "Restores the newest backup of each target into a scratch database and compares every document.",
-            |ctx, _| verify(ctx),
+            "Restores the newest backup of each target into a scratch database and compares every document; with the payload \
+             {\"id\": …} that one of the first target.",
+            verify,
         ))
         .scheduled("0 5 * * 1", CatchUp::Once)?,
         job(JobKind::new(
@@ -92,15 +94,30 @@ async fn take(ctx: Ctx, kind: BackupKind) -> Result<Value> {
     serde_json::to_value(created).map_err(Error::internal)
 }
 
-async fn verify(ctx: Ctx) -> Result<Value> {
+/// Which backup is verified; none: the newest of each target.
+#[derive(serde::Deserialize)]
+struct Which {
+    id: BackupId,
+}
+
+async fn verify(ctx: Ctx, task: Task) -> Result<Value> {
     let app = ctx.app();
     let setup = Setup::of(app.settings())?;
+    let which: Option<Which> = task.parse()?;
+    let mut wanted = Vec::new();
+    match which {
+        Some(Which { id }) => wanted.push((&setup.target, id)),
+        None => {
+            for target in std::iter::once(&setup.target).chain(&setup.replica) {
+                wanted.push((target, backup::newest(target).await?.id));
+            }
+        }
+    }
     let mut all = Vec::new();
-    for target in std::iter::once(&setup.target).chain(&setup.replica) {
-        let newest = backup::newest(target).await?;
+    for (target, id) in wanted {
         let deep = Some((setup.folder.as_path(), app.clock()));
         let verified =
-            Box::pin(backup::verify((target, &newest.id), setup.key.as_ref(), deep, &|_, _, _| ())).await?;
+            Box::pin(backup::verify((target, &id), setup.key.as_ref(), deep, &|_, _, _| ())).await?;
         backup::note(app.store(), &verified, app.clock().now()).await?;
         all.push(verified);
     }

@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::load::Reader;
+use crate::backup::BackupKind;
+use crate::clock::Time;
 use crate::secret::Secret;
 
 /// Where backups and the shipped journal go.
@@ -53,6 +56,19 @@ pub struct KeepDays {
     pub weekly: u32,
     /// Those that somebody asked for.
     pub manual: u32,
+}
+
+impl KeepDays {
+    /// When the time of such a backup is over; none where it is kept for ever.
+    pub fn until(&self, kind: BackupKind, created_at: Time) -> Option<Time> {
+        let days = match kind {
+            BackupKind::Snapshot => self.snapshot,
+            BackupKind::Daily => self.daily,
+            BackupKind::Weekly => self.weekly,
+            BackupKind::Manual => self.manual,
+        };
+        (days > 0).then(|| created_at.plus(Duration::from_secs(u64::from(days) * 86_400)))
+    }
 }
 
 impl Default for KeepDays {

@@ -1,9 +1,6 @@
 //! How long backups are kept, and which may go.
 
-use std::time::Duration;
-
 use engify_core::Time;
-use engify_core::backup::BackupKind;
 use engify_core::settings::KeepDays;
 
 use super::Listed;
@@ -14,24 +11,15 @@ pub fn ended<'a>(all: &'a [Listed], keep: &KeepDays, now: Time) -> Vec<&'a Liste
     let Some(newest) = all.iter().filter(|one| one.is_verified()).map(|one| one.created_at).max() else {
         return Vec::new();
     };
-    let over = |one: &&Listed| {
-        let days = days(keep, one.kind);
-        days > 0 && now.since(one.created_at) > Duration::from_secs(u64::from(days) * 86_400)
-    };
+    let over = |one: &&Listed| keep.until(one.kind, one.created_at).is_some_and(|until| now > until);
     all.iter().filter(|one| one.created_at < newest).filter(over).collect()
-}
-
-fn days(keep: &KeepDays, kind: BackupKind) -> u32 {
-    match kind {
-        BackupKind::Snapshot => keep.snapshot,
-        BackupKind::Daily => keep.daily,
-        BackupKind::Weekly => keep.weekly,
-        BackupKind::Manual => keep.manual,
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use engify_core::backup::BackupKind;
     use engify_core::ids::BackupId;
 
     use super::*;

@@ -149,14 +149,14 @@ async fn enqueue(caller: Caller, Json(body): Json<NewBody>) -> Reply {
 
 /// A job that was asked for.
 #[derive(Serialize, JsonSchema)]
-struct QueuedView {
+pub(crate) struct QueuedView {
     /// The job.
     id: String,
     /// False where it was there already: one with the same key is open, or it was made for the same minute.
     fresh: bool,
 }
 
-fn accepted(queued: Queued) -> Reply {
+pub(crate) fn accepted(queued: Queued) -> Reply {
     let view = QueuedView { id: queued.id.to_string(), fresh: queued.fresh };
     Ok(Done::reply(StatusCode::ACCEPTED, view))
 }

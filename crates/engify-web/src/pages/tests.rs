@@ -14,6 +14,7 @@ use super::*;
 use crate::assets::Assets;
 use crate::ui::{Frame, FrameUser, Notice, Tone};
 
+mod backup_pages;
 mod jobs_pages;
 mod people;
 
@@ -337,6 +338,7 @@ fn all_pages(signed_in: bool) -> Vec<(&'static str, Markup)> {
     };
     let form = prompt_form::PromptFormView { values, preview: true, ..Default::default() };
     let mut pages = jobs_pages::all(&at);
+    pages.extend(backup_pages::all(&at));
     pages.extend(vec![
         ("home", home::page(&at("/"), &home)),
         ("library", library::page(&at("/prompts"), &library)),

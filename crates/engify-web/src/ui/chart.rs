@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::Tone;
+
 /// A row of numbers over time.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
@@ -97,6 +99,37 @@ pub fn bars(series: &Series) -> Markup {
                 figcaption aria-hidden="true" { span { (first.label) } span { (last.label) } }
             }
             (numbers(series))
+        }
+    }
+}
+
+/// A moment or a stretch of a lane.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// Where it begins, 0 to 1 of the lane.
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+    /// How tall it is, 0 to 1.
+    pub height: f64,
+    /// Its colour; the height or the words say the same.
+    pub tone: Tone,
+    /// What it is, in words.
+    pub text: String,
+}
+
+/// Marks along time; `name` says in a sentence what they are.
+pub fn lane(name: &str, marks: &[Mark]) -> Markup {
+    html! {
+        svg.chart.low viewBox="0 0 240 12" preserveAspectRatio="none" role="img" aria-label=(name) {
+            title { (name) }
+            line.base x1="0" x2="240" y1="11.5" y2="11.5" {}
+            @for mark in marks {
+                @let (from, height) = (mark.from.clamp(0.0, 1.0) * WIDTH, mark.height.clamp(0.0, 1.0) * 11.0);
+                @let broad = (mark.to.clamp(0.0, 1.0) * WIDTH - from).max(1.4);
+                rect class={ "m " (mark.tone.class()) } x=(format!("{:.2}", from.min(WIDTH - broad))) y=(format!("{:.1}", 11.0 - height))
+                    width=(format!("{broad:.2}")) height=(format!("{height:.1}")) { title { (mark.text) } }
+            }
         }
     }
 }

@@ -45,6 +45,19 @@ pub fn price(dollars: f64) -> String {
     if dollars.fract().abs() < 1e-9 { format!("${dollars:.0}") } else { format!("${dollars:.2}") }
 }
 
+/// `512 B`, `1.4 MB`, `12 GB`; thousands, as disks are sold.
+pub fn bytes(bytes: u64) -> String {
+    let mut figure = bytes as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if figure < 999.5 {
+            let digits = usize::from(unit != "B" && figure < 9.95);
+            return format!("{figure:.digits$} {unit}");
+        }
+        figure /= 1000.0;
+    }
+    format!("{figure:.1} TB")
+}
+
 /// `18 ms`, `0.42 s`, `2 min 5 s`.
 pub fn millis(millis: f64) -> String {
     match millis {
@@ -171,6 +184,7 @@ mod tests {
     fn words_and_counts_read_well() {
         assert_eq!([count(7), count(1284), count(1_204_118)], ["7", "1,284", "1,204,118"]);
         assert_eq!([label("sre"), label("product-manager")], ["SRE", "Product manager"]);
+        assert_eq!([bytes(512), bytes(1_430_000), bytes(12_000_000_000)], ["512 B", "1.4 MB", "12 GB"]);
         assert_eq!([initials("Ana"), initials("ana maria núñez")], ["A", "AN"]);
         assert_eq!([millis(4.2), millis(420.0), millis(125_000.0)], ["4.2 ms", "0.42 s", "2 min 5 s"]);
     }

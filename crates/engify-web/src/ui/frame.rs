@@ -184,6 +184,7 @@ fn signed_in(frame: &Frame<'_>, user: &FrameUser, head: &Head<'_>, body: &Markup
                         @if user.role.allows(Permission::AuditRead) { (link("/opshub/audit", Icon::Log, "Audit")) }
                         @if user.role.allows(Permission::SystemRead) { (link("/opshub/messages", Icon::Letter, "Messages")) }
                         @if user.role.allows(Permission::SystemRead) { (link("/opshub/jobs", Icon::Again, "Jobs")) }
+                        @if user.role.allows(Permission::SystemBackup) { (link("/opshub/backups", Icon::Archive, "Backups")) }
                     }
                 }
                 a.foot href="/api-docs" aria-current=[frame.is_at("/api-docs")] { (Icon::Code) span { "API" } }

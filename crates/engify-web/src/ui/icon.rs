@@ -51,6 +51,8 @@ icons! {
     Log = r#"<path d="M3 4h10M3 8h10M3 12h6"/>"#,
     /// An envelope.
     Letter = r#"<rect x="2.5" y="4" width="11" height="8.5" rx="1"/><path d="m3 5 5 4 5-4"/>"#,
+    /// A box with a lid.
+    Archive = r#"<path d="M2.5 3.5h11v3h-11zM3.5 6.5v7h9v-7M6.5 9.5h3"/>"#,
     /// Two people.
     Users = r#"<circle cx="6" cy="6" r="2.5"/><path d="M2 13c.5-2.5 2-3.5 4-3.5s3.5 1 4 3.5M11 4a2.5 2.5 0 0 1 0 4.5M12 10c1.2.4 1.8 1.5 2 3"/>"#,
     /// One person.
