@@ -1,0 +1,237 @@
+//! Killed at any point, while writing, shipping, taking backups, restoring and switching: what was acknowledged is there,
+//! nothing else is, and any moment comes back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use engify_clients::objects::Objects;
+use engify_core::backup::BackupKind;
+use engify_core::{Clock, Ids};
+use engify_ops::backup::{self, dump::folder_of};
+use engify_ops::restore::{self, Live, Moment, Site, Wish};
+use engify_ops::ship;
+use engify_store::{Options, Store, Target};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::rig::{Rig, at, put, read};
+
+/// Set for children only: the folder they work in, what they do, to which position they restore.
+const FOLDER: &str = "ENGIFY_TEST_KILLED_FOLDER";
+const POSITION: &str = "ENGIFY_TEST_KILLED_POSITION";
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the parent of the process, or the runner of the tests, says so"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// How often: 50 times with `cargo xtask test --deep`.
+fn rounds() -> usize {
+    if variable("ENGIFY_DEEP").is_some() { 50 } else { 3 }
+}
+
+fn tell(line: &str) {
+    // Where the parent is gone, nobody needs to hear it.
+    let _ = writeln!(std::io::stdout().lock(), "\ntold {line}");
+}
+
+fn target(folder: &Path) -> Objects {
+    folder_of(&folder.join("target")).unwrap()
+}
+
+async fn open(folder: &Path) -> Store {
+    let data = Target::Embedded { dir: folder.join("data") };
+    Store::open(data, Options::new(Clock::system())).await.unwrap()
+}
+
+/// Writes with eight writers, ships, and takes one backup after the other until it is killed. Does nothing unless the
+/// parent asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_works() {
+    let (Some(folder), None) = (variable(FOLDER), variable(POSITION)) else { return };
+    let folder = Path::new(&folder);
+    let store = open(folder).await;
+    let clock = Clock::system();
+    let ids = Ids::system(clock.clone());
+    let options = ship::Options { key: None, clock: clock.clone(), ids: ids.clone(), keep_days: 7 };
+    tokio::spawn(ship::run(store.clone(), target(folder), options, CancellationToken::new()));
+    for writer in 0..8 {
+        let (store, ids) = (store.clone(), ids.clone());
+        tokio::spawn(async move {
+            for number in 0_u64.. {
+                let id = format!("{writer}-{:016x}", u64::from_le_bytes(ids.random()));
+                let position = put(&store, "ratings", &id, json!({"promptId": "p", "stars": number})).await;
+                tell(&format!("{position} {id}"));
+            }
+        });
+    }
+    let target = target(folder);
+    loop {
+        let plan = backup::Plan {
+            kind: BackupKind::Manual,
+            target: &target,
+            replica: None,
+            key: None,
+            folder,
+            keep: None,
+        };
+        Box::pin(backup::create(&store, &plan, (&clock, &ids), &|_, _, _| ())).await.unwrap();
+        tell("backup");
+    }
+}
+
+/// Restores the position that the parent names, and tells of every step.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_restores() {
+    let (Some(folder), Some(position)) = (variable(FOLDER), variable(POSITION)) else { return };
+    let folder = Path::new(&folder);
+    let clock = Clock::system();
+    let ids = Ids::system(clock.clone());
+    let target = target(folder);
+    let site = Site { target: &target, replica: None, key: None, folder, clock: &clock, ids: &ids };
+    let live = Live::at(Target::Embedded { dir: folder.join("data") }, &clock).await.unwrap();
+    let wish = Wish {
+        moment: Moment::Position(position.parse().unwrap()),
+        collections: vec!["ratings".to_owned()],
+        ..Wish::default()
+    };
+    Box::pin(restore::restore(&site, &wish, live, false, &|stage, _, _| tell(&format!("{stage:?}"))))
+        .await
+        .unwrap();
+    tell("restored");
+}
+
+/// A child, killed after it has told so many lines; all that it told.
+fn killed(name: &str, folder: &Path, position: Option<u64>, lines: usize, until: &str) -> Vec<String> {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", &format!("killed::{name}"), "--nocapture"])
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    if let Some(position) = position {
+        command.env(POSITION, position.to_string());
+    }
+    let mut child: Child = command.spawn().unwrap();
+    let mut told = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| line.strip_prefix("told ").map(str::to_owned));
+    let mut heard = Vec::new();
+    let mut met = until.is_empty();
+    while let Some(line) = told.next() {
+        met |= line == until;
+        heard.push(line);
+        if met && heard.len() >= lines {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    heard.extend(told);
+    heard
+}
+
+/// What the journal says that there was at a position.
+async fn model(store: &Store, until: u64) -> BTreeMap<String, serde_json::Value> {
+    let (mut all, mut position) = (BTreeMap::new(), 0);
+    loop {
+        let changes = store.journal_after(position, 500).await.unwrap();
+        let Some(last) = changes.last() else { return all };
+        position = last.position;
+        for change in changes {
+            if change.position <= until && change.collection == "ratings" {
+                match change.document {
+                    Some(document) => all.insert(change.id, serde_json::Value::Object(document)),
+                    None => all.remove(&change.id),
+                };
+            }
+        }
+    }
+}
+
+async fn ratings(store: &Store) -> BTreeMap<String, serde_json::Value> {
+    let docs = read(store, "ratings").await;
+    docs.into_iter()
+        .map(|doc| (doc["_id"].as_str().unwrap().to_owned(), serde_json::Value::Object(doc)))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_point_nothing_acknowledged_is_lost_and_any_moment_comes_back() {
+    let rig = Rig::new();
+    rig.inhabited().await.close().await;
+    let mut acknowledged: BTreeSet<String> = BTreeSet::new();
+    for round in 0..rounds() {
+        let random = u64::from_le_bytes(rig.ids.random());
+        let lines = 50 + usize::try_from(random % 2000).unwrap();
+        // The first round lets a backup come to its end; later ones are killed anywhere.
+        let until = if round == 0 { "backup" } else { "" };
+        for line in killed("child_works", rig.folder.path(), None, lines, until) {
+            acknowledged
+                .extend(line.split_once(' ').map(|(_, id)| id.to_owned()).filter(|id| id.len() == 18));
+        }
+        // After the restart everything that was acknowledged is there, and only what the journal knows.
+        let store = rig.open().await;
+        store.check().await.unwrap();
+        let end = store.journal_position().await.unwrap();
+        let now = ratings(&store).await;
+        assert!(
+            acknowledged.iter().all(|id| now.contains_key(id)),
+            "round {round}: an acknowledged write is lost"
+        );
+        assert_eq!(now, model(&store, end).await, "round {round}: a phantom");
+        rig.shipper(&store).round().await.unwrap();
+
+        // Elsewhere, from the target alone, a random moment comes back.
+        let backups = backup::list(&rig.target).await.unwrap().backups;
+        let oldest = backups.iter().filter(|one| one.is_verified()).map(|one| one.position).min().unwrap();
+        let position = oldest + random % (end - oldest + 1);
+        let elsewhere = Rig::new();
+        // A copy of the target, because a recovery marks where it branches off.
+        let copy_of_target = folder_of(&elsewhere.folder.path().join("copy")).unwrap();
+        copy(&rig.target, &copy_of_target).await;
+        let elsewhere = Rig { target: copy_of_target, ..elsewhere };
+        let restored = elsewhere.recover(&at(position)).await;
+        let then = model(&store, position).await;
+        assert_eq!(
+            ratings(&restored).await,
+            then,
+            "round {round}: the moment {position} of {oldest} to {end}"
+        );
+        restored.close().await;
+        store.close().await;
+
+        // A restore of it here is killed; the database is as before or as then; the second one finishes.
+        let steps = 1 + usize::try_from(random % 12).unwrap();
+        killed("child_restores", rig.folder.path(), Some(position), steps, "");
+        let store = rig.open().await;
+        store.check().await.unwrap();
+        let left = ratings(&store).await;
+        assert!(left == now || left == then, "round {round}: a mixture after {steps} steps");
+        let wish = Wish { collections: vec!["ratings".to_owned()], ..at(position) };
+        rig.restore(&wish, Live::Open(store.clone())).await.unwrap();
+        assert_eq!(ratings(&store).await, then, "round {round}: the second restore finishes");
+        acknowledged = then.keys().cloned().collect();
+        store.close().await;
+    }
+}
+
+/// All objects of a target to another one.
+async fn copy(from: &Objects, to: &Objects) {
+    let mut after: Option<String> = None;
+    loop {
+        let page = from.list("", after.as_deref(), 500).await.unwrap();
+        let Some(last) = page.last() else { return };
+        after = Some(last.key.clone());
+        for object in page {
+            let bytes = from.get(&object.key, 1 << 30).await.unwrap();
+            to.put(&object.key, bytes).await.unwrap();
+        }
+    }
+}

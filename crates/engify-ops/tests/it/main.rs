@@ -1,0 +1,14 @@
+//! What operators' work promises, on real files and against programs that other people wrote.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected should stop there; clippy spares only the test functions themselves"
+)]
+
+mod drills;
+mod killed;
+mod restores;
+mod rig;
+mod secantus;
