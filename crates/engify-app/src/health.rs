@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use engify_clients::delivery::Failure;
-use engify_core::backup::BackupState;
+use engify_core::backup::{BackupState, Shipping};
 use engify_core::permission::Permission;
+use engify_core::tenancy::Scope;
 use engify_core::{Result, Time};
 use engify_store::queries;
 use serde::Serialize;
@@ -67,6 +68,10 @@ pub struct Backups {
     pub last_backup_at: Option<Time>,
     /// When it was last restored and compared.
     pub last_proven_at: Option<Time>,
+    /// The journal at the first target: `shipped`, `failing`, `none` (nothing was shipped yet), or `unknown`.
+    pub journal: String,
+    /// When something of it was shipped last; nothing is while nothing changes.
+    pub last_shipped_at: Option<Time>,
 }
 
 /// One word for each dependency. `not_configured` is not a fault.
@@ -166,6 +171,9 @@ pub async fn check(app: &App) -> Health {
     if backups.state == "old" {
         remedies.push("The newest backup that was proven is older than two days. See what `engify jobs list` says of backup_snapshot, or run `engify db backup`.".to_owned());
     }
+    if backups.journal == "failing" {
+        remedies.push("The journal does not reach the backup target, so a lost machine would lose what was changed since. The server's log says why; check BACKUP_TARGET and its credentials.".to_owned());
+    }
     let configured = app.settings().ai.providers.iter().filter(|provider| provider.configured).count();
     let failing = app.vitals().failing(now);
     for (provider, why) in &failing {
@@ -216,7 +224,16 @@ async fn backups(app: &App, now: Time, connected: bool) -> Backups {
     let asked = tokio::time::timeout(PATIENCE, app.store().first(&query));
     let newest = match if connected { asked.await.ok() } else { None } {
         Some(Ok(newest)) => newest,
-        _ => return Backups { state: "unknown".to_owned(), last_backup_at: None, last_proven_at: None },
+        _ => return unknown(),
+    };
+    let target = app.settings().backups.target.to_string();
+    let everything = Scope::Everything("how the journal is shipped is the installation's own");
+    let shipping = tokio::time::timeout(PATIENCE, app.store().get::<Shipping>(&everything, &target));
+    let Ok(Ok(shipping)) = shipping.await else { return unknown() };
+    let journal = match &shipping {
+        Some(shipping) if shipping.failing_since.is_some() => "failing",
+        Some(shipping) if shipping.shipped_at.is_some() => "shipped",
+        _ => "none",
     };
     let state = match &newest {
         None => "none",
@@ -227,6 +244,18 @@ async fn backups(app: &App, now: Time, connected: bool) -> Backups {
         state: state.to_owned(),
         last_backup_at: newest.as_ref().map(|newest| newest.created_at),
         last_proven_at: newest.and_then(|newest| newest.verified_at),
+        journal: journal.to_owned(),
+        last_shipped_at: shipping.and_then(|shipping| shipping.shipped_at),
+    }
+}
+
+fn unknown() -> Backups {
+    Backups {
+        state: "unknown".to_owned(),
+        last_backup_at: None,
+        last_proven_at: None,
+        journal: "unknown".to_owned(),
+        last_shipped_at: None,
     }
 }
 

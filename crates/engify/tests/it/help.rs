@@ -43,6 +43,15 @@ fn every_command_has_help() {
     db create-indexes
     db seed
     db stats
+    db backup
+    db backups
+    db verify
+    db backup-key
+    db export
+    db import
+    db restore
+    db diff
+    db drill
     admin
     admin setup
     admin check-user
