@@ -13,6 +13,7 @@ pub mod drill;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod lock;
+pub mod migrate;
 pub mod ready;
 pub mod redis;
 pub mod restore;

@@ -52,6 +52,7 @@ mod fault;
 mod filter;
 pub(crate) mod indexes;
 mod journal;
+mod notes;
 mod plan;
 mod restoring;
 mod sight;
@@ -234,6 +235,16 @@ impl Mongo {
     pub(crate) async fn trim_journal(&self, position: u64, before: Time) -> Result<u64> {
         let _open = self.enter().await?;
         restoring::trim(&self.inner.writer.database, position, before).await
+    }
+
+    pub(crate) async fn note(&self, name: &str) -> Result<Option<String>> {
+        let _open = self.enter().await?;
+        notes::read(&self.inner.writer.database, name).await
+    }
+
+    pub(crate) async fn set_note(&self, name: &str, text: String) -> Result<()> {
+        let _open = self.enter().await?;
+        notes::write(&self.inner.writer.database, name, &text).await
     }
 
     pub(crate) async fn journal_trimmed(&self) -> Result<u64> {

@@ -29,6 +29,7 @@ mod format;
 mod indexes;
 mod journal;
 mod load;
+mod notes;
 pub(crate) mod readers;
 pub(crate) mod snapshot;
 mod sql;
@@ -198,6 +199,14 @@ impl Sqlite {
 
     pub(crate) async fn trim_journal(&self, position: u64, before: Time) -> Result<u64> {
         self.writer.task(move |connection| trim::trim(connection, position, before)).await
+    }
+
+    pub(crate) async fn note(&self, name: &'static str) -> Result<Option<String>> {
+        self.readers.run(move |connection| notes::read(connection, name)).await
+    }
+
+    pub(crate) async fn set_note(&self, name: &'static str, text: String) -> Result<()> {
+        self.writer.task(move |connection| notes::write(connection, name, &text)).await
     }
 
     pub(crate) async fn journal_trimmed(&self) -> Result<u64> {

@@ -28,6 +28,7 @@ use crate::sqlite::Sqlite;
 use crate::{Doc, collections};
 use outlook::Outlook;
 
+mod notes;
 mod options;
 mod outlook;
 mod restoring;

@@ -8,11 +8,13 @@ use engify_app::audit::Anchor;
 
 mod backup;
 mod jobs;
+mod migrate;
 mod redis;
 mod restore;
 
 pub(crate) use backup::{Backup, Backups, CollectionExport, CollectionImport, Layout, Table, Verify};
 pub(crate) use jobs::{Cron, How, Jobs, ListJobs, RunCron, RunJob};
+pub(crate) use migrate::Migrate;
 pub(crate) use redis::{Flush, Redis, RedisTest};
 pub(crate) use restore::{Diff, Drill, Restore};
 
@@ -168,6 +170,8 @@ pub(crate) enum Db {
     Diff(Diff),
     /// Practise a disaster against a copy, and measure how long it takes and what is lost
     Drill(Drill),
+    /// Move to another database while the site runs: embedded to MongoDB, or back
+    Migrate(Migrate),
 }
 
 impl Db {
@@ -185,6 +189,7 @@ impl Db {
             Self::Restore(restore) => restore.report.json,
             Self::Diff(diff) => diff.report.json,
             Self::Drill(drill) => drill.report.json,
+            Self::Migrate(migrate) => migrate.report.json,
         }
     }
 }

@@ -25,6 +25,7 @@ mod db;
 mod export;
 mod import;
 mod jobs;
+mod migrate;
 mod prompts;
 mod ready;
 mod redis;

@@ -3,7 +3,7 @@
 use engify_app::{Ctx, prompts};
 use engify_ops::database;
 
-use super::{backup, collection, import, restore, with_app, with_store};
+use super::{backup, collection, import, migrate, restore, with_app, with_store};
 use crate::cli::{Db, Report};
 use crate::environment::Environment;
 use crate::printer;
@@ -23,6 +23,7 @@ pub(super) async fn run(environment: &Environment, command: Db) -> Ended {
         Db::Restore(options) => restore::restore(environment, options).await,
         Db::Diff(options) => restore::diff(environment, options).await,
         Db::Drill(options) => restore::drill(environment, options).await,
+        Db::Migrate(options) => migrate::run(environment, options).await,
         Db::Seed(report) => with_app(environment, async |ctx| seed(ctx, report).await).await,
     }
 }

@@ -60,7 +60,7 @@ pub(super) async fn restore(environment: &Environment, options: Restore) -> Ende
 }
 
 /// The database of the settings, or the one that was named.
-fn target(settings: &Settings, into: Option<&str>) -> Target {
+pub(super) fn target(settings: &Settings, into: Option<&str>) -> Target {
     match (into, &settings.core.database) {
         (Some(text), _) if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") => {
             Target::Mongo { uri: Secret::new(text.to_owned()) }

@@ -14,6 +14,7 @@ mod engify;
 mod help;
 mod hostile;
 mod jobs;
+mod migrate;
 mod parsers;
 mod prompts;
 mod redis;

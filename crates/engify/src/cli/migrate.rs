@@ -1,0 +1,18 @@
+//! Moving to another database.
+
+use clap::Args;
+
+use super::Report;
+
+/// Where to move to.
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// The new database: mongodb://… or mongodb+srv://…, or the data folder of an embedded one
+    #[arg(long, value_name = "URL|DIR")]
+    pub(crate) to: String,
+    /// Do it; without it only the plan is printed
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) report: Report,
+}

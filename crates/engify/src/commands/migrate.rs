@@ -1,0 +1,105 @@
+//! `engify db migrate`: to another database, while the site runs.
+
+use engify_core::Clock;
+use engify_ops::migrate::{self, Ends, Migrated, Plan};
+use engify_store::{Options, Store};
+
+use super::{begin, restore};
+use crate::cli::Migrate;
+use crate::environment::Environment;
+use crate::printer::{self, Printed};
+use crate::stop::{Ended, Stop, Verdict};
+
+/// Plans it, and with `--yes` does it.
+pub(super) async fn run(environment: &Environment, options: Migrate) -> Ended {
+    let (settings, _log) = begin(environment)?;
+    let clock = Clock::system();
+    let (here, there) = (restore::target(&settings, None), restore::target(&settings, Some(&options.to)));
+    let (from, to) = (migrate::name(&here), migrate::name(&there));
+    let source = Store::open(here, Options::new(clock.clone())).await?;
+    // The same one is not opened twice: its name alone tells.
+    let target =
+        if from == to { source.clone() } else { Store::open(there, Options::new(clock.clone())).await? };
+    let ends = Ends { source: &source, from: &from, target: &target, to: &to };
+    let ended = Box::pin(work(&ends, &settings.core.data_dir, &clock, &options)).await;
+    target.close().await;
+    source.close().await;
+    ended
+}
+
+async fn work(
+    ends: &Ends<'_>,
+    folder: &std::path::Path,
+    clock: &Clock,
+    options: &Migrate,
+) -> Result<Verdict, Stop> {
+    let plan = migrate::plan(ends).await?;
+    if !options.yes {
+        if options.report.json {
+            printer::json(&plan)?;
+        } else {
+            tell_plan(&plan)?;
+        }
+        printer::talk("Nothing was written; --yes does it.");
+        return Ok(Verdict::Done);
+    }
+    printer::talk(format_args!("{} documents go from {} to {}.", plan.documents, plan.from, plan.to));
+    let bar = printer::progress(plan.documents.max(1), "copied");
+    let migrated = migrate::migrate(ends, (folder, clock), &|copied| bar.set_position(copied)).await;
+    bar.finish_and_clear();
+    let migrated = migrated?;
+    if options.report.json {
+        printer::json(&migrated)?;
+    } else {
+        tell(&migrated)?;
+    }
+    Ok(Verdict::wanting_if(!migrated.verified))
+}
+
+fn tell_plan(plan: &Plan) -> Printed {
+    printer::line(format_args!(
+        "{} documents, about {}, go from {} to {}.",
+        plan.documents,
+        printer::bytes(plan.bytes),
+        plan.from,
+        plan.to
+    ))?;
+    match plan.state {
+        "resumes" => printer::line(format_args!(
+            "An earlier run was interrupted: {} are copied already, and it goes on there.",
+            plan.copied
+        )),
+        "follows" => printer::line(format_args!(
+            "They are copied already; about {} changes are to be followed.",
+            plan.behind
+        )),
+        _ => printer::line("The target is empty. The site may run on; nobody may use the target meanwhile."),
+    }
+}
+
+fn tell(migrated: &Migrated) -> Printed {
+    let rows = migrated.collections.0.iter();
+    printer::table(
+        ["collection", "documents", "sha256"],
+        rows.map(|(name, content)| {
+            [name.clone(), content.documents.to_string(), content.sha256.chars().take(16).collect()]
+        }),
+    )?;
+    printer::line(format_args!(
+        "{} documents copied, {} changes followed, in {}.",
+        migrated.copied,
+        migrated.followed,
+        printer::duration(std::time::Duration::from_millis(migrated.took_millis).as_secs_f64() * 1000.0)
+    ))?;
+    if !migrated.verified {
+        return printer::line(format_args!(
+            "NOT the same: {}. Does anybody else write to {}? Empty it and begin anew.",
+            migrated.differences.join(", "),
+            migrated.to
+        ));
+    }
+    printer::line(format_args!(
+        "Both hold the same at position {}. Now stop every server, run this once more for what was written since, and start them on {}.",
+        migrated.position, migrated.to
+    ))
+}

@@ -1,0 +1,113 @@
+//! `engify db migrate`: to another database and back, online, proven, gone on with after a kill.
+
+use serde_json::{Value, json};
+
+use crate::engify::Engify;
+
+/// An installation with the shipped library, one more prompt and a super admin.
+fn installation() -> Engify {
+    let engify = Engify::new();
+    engify.run(&["db", "seed"]).ended(0);
+    let admin = ["admin", "setup", "--email", "ana@example.com", "--name", "Ana", "--password-stdin"];
+    engify.run_with(&admin, "a long and winding road 1\n").ended(0);
+    written(&engify, "first");
+    engify
+}
+
+/// Writes one more prompt.
+fn written(engify: &Engify, name: &str) {
+    engify.write(&format!("{name}.md"), format!("The prompt that is called {name}.\n"));
+    engify.run(&["prompts", "import", &format!("{name}.md")]).ended(0);
+}
+
+fn migrate(engify: &Engify, to: &str) -> Value {
+    let (code, report) = engify.report(&["db", "migrate", "--to", to, "--yes", "--json"]);
+    assert_eq!((code, &report["verified"]), (0, &json!(true)), "{report:#}");
+    report
+}
+
+#[track_caller]
+fn refused(engify: &Engify, to: &str, word: &str) {
+    let said = engify.run(&["db", "migrate", "--to", to, "--yes", "--json"]).ended(2);
+    assert!(said.stdout.contains(word) || said.stderr.contains(word), "{said:?}");
+}
+
+#[test]
+fn the_plan_is_printed_and_nothing_is_written_without_yes() {
+    let engify = installation();
+    let (code, plan) = engify.report(&["db", "migrate", "--to", "other", "--json"]);
+    assert_eq!((code, &plan["state"], &plan["copied"]), (0, &json!("begins"), &json!(0)), "{plan:#}");
+    let said = engify.run(&["db", "migrate", "--to", "other"]).ended(0);
+    assert!(said.stdout.contains("The target is empty") && said.stderr.contains("--yes"), "{said:?}");
+    refused(&engify, "data", "same_database");
+}
+
+#[test]
+fn what_is_written_meanwhile_follows_and_a_used_target_is_left_alone() {
+    let engify = installation();
+    let first = migrate(&engify, "other");
+    assert_eq!((&first["resumed"], &first["followed"]), (&json!(false), &json!(0)), "{first:#}");
+    written(&engify, "second");
+    let second = migrate(&engify, "file:other");
+    assert_eq!((&second["resumed"], &second["copied"]), (&json!(true), &first["copied"]), "{second:#}");
+    assert!(second["followed"].as_u64().unwrap() > 0, "{second:#}");
+    let other = Engify::new().with("ENGIFY_DATA_DIR", engify.path("other").to_str().unwrap());
+    let (_, list) = other.report(&["prompts", "list", "--q", "called second", "--json"]);
+    assert_eq!(list["data"][0]["slug"], "second", "{list:#}");
+    written(&other, "third");
+    refused(&engify, "other", "target_in_use");
+    let elsewhere = installation();
+    refused(&elsewhere, engify.path("data").to_str().unwrap(), "target_not_empty");
+}
+
+mod secantus {
+    use std::io::Read;
+
+    use engify_testkit::parts;
+
+    use super::*;
+    use crate::engify::read_until;
+
+    #[test]
+    fn to_mongodb_and_back_every_document_is_the_same() {
+        let engify = installation();
+        let uri = parts::secantus().uri("migrate_and_back");
+        let there = migrate(&engify, &uri);
+        assert!(!there.to_string().contains("correct-horse"), "a password is in the report");
+        let on_mongo = Engify::new().with("MONGODB_URI", &uri);
+        let (_, user) = on_mongo.report(&["admin", "check-user", "ana@example.com", "--json"]);
+        assert_eq!(user["email"], "ana@example.com", "{user:#}");
+        written(&on_mongo, "on-mongodb");
+        let back = on_mongo.path("back");
+        let home = migrate(&on_mongo, back.to_str().unwrap());
+        assert!(home["copied"].as_u64() > there["copied"].as_u64(), "{home:#}");
+        for collection in ["users", "organizations", "milestones"] {
+            assert_eq!(home["collections"][collection], there["collections"][collection], "{collection}");
+        }
+        let again = Engify::new().with("ENGIFY_DATA_DIR", back.to_str().unwrap());
+        for query in ["called first", "called on-mongodb"] {
+            let (_, list) = again.report(&["prompts", "list", "--q", query, "--json"]);
+            assert_eq!(list["data"].as_array().unwrap().len(), 1, "{query}: {list:#}");
+        }
+        refused(&again, &uri, "target_not_empty");
+    }
+
+    #[test]
+    fn killed_anywhere_it_goes_on_and_arrives() {
+        let engify = installation();
+        let uri = parts::secantus().uri("migrate_killed");
+        for round in 0..3 {
+            let mut child = engify.start(&["db", "migrate", "--to", &uri, "--yes", "--json"]);
+            // It says so right before the first page; each round gets a little further.
+            read_until(child.stderr.as_mut().unwrap(), "documents go from");
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let mut rest = String::new();
+            child.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
+            assert_eq!(rest, "", "round {round}");
+            written(&engify, &format!("round-{round}"));
+        }
+        let arrived = migrate(&engify, &uri);
+        assert_eq!(arrived["differences"], json!([]), "{arrived:#}");
+    }
+}
