@@ -26,7 +26,8 @@ pub(crate) fn with_operations(mut registry: Registry) -> Result<Registry> {
 
 /// Backups by the operations guide's table.
 fn backups() -> Result<Vec<JobKind>> {
-    let taking = |name, about, kind| job(JobKind::new(name, about, move |ctx, _| take(ctx, kind)));
+    let taking =
+        |name, about, kind| job(JobKind::new(name, about, move |ctx, _| apart(move || take(ctx, kind))));
     Ok(vec![
         taking("backup", "Takes a backup now, and proves that it can be restored.", BackupKind::Manual),
         taking(
@@ -43,17 +44,17 @@ fn backups() -> Result<Vec<JobKind>> {
             "backup_verify",
             "Restores the newest backup of each target into a scratch database and compares every document; with the payload \
              {\"id\": …} that one of the first target.",
-            verify,
+            |ctx, task| apart(|| verify(ctx, task)),
         ))
         .scheduled("0 5 * * 1", CatchUp::Once)?,
         job(JobKind::new(
             "drill",
             "Practises a disaster against a copy and measures what it costs; payload {\"kind\": \"restore\"}.",
-            practise,
+            |ctx, task| apart(|| practise(ctx, task)),
         ))
         .attempts(1),
         job(JobKind::new("drill_restore", "The drill of the month: the machine is lost with its disk.", |ctx, _| {
-            practised(ctx, DrillKind::Restore)
+            apart(|| practised(ctx, DrillKind::Restore))
         }))
         .attempts(1)
         .scheduled("0 3 1 * *", CatchUp::Once)?,
@@ -80,6 +81,15 @@ async fn practised(ctx: Ctx, kind: DrillKind) -> Result<Value> {
         tracing::warn!(drill.kind = %kind, drill.outcome = %drilled.outcome, "drill.wanting: see its steps");
     }
     serde_json::to_value(drilled).map_err(Error::internal)
+}
+
+/// Does operators' work on a thread of its own: it takes long, and is not made to move from thread to thread. Where the
+/// try is given up, the work goes on to its end, and its lock keeps a second one away.
+async fn apart<T: Send + 'static, W: Future<Output = Result<T>>>(
+    work: impl FnOnce() -> W + Send + 'static,
+) -> Result<T> {
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(work())).await.map_err(Error::internal)?
 }
 
 fn job(kind: JobKind) -> JobKind {
