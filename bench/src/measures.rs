@@ -15,6 +15,7 @@ use crate::server::{Server, Site};
 mod accounts;
 mod listing;
 mod reads;
+mod recovery;
 mod runs;
 mod shared;
 mod whole;
@@ -36,6 +37,8 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("listing", listing::listing),
     ("replica", shared::replica),
     ("limit", shared::limit),
+    ("recovery", recovery::recovery),
+    ("shipping", recovery::shipping),
 ];
 
 /// Connections of a busy server.

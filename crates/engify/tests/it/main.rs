@@ -19,6 +19,7 @@ mod parsers;
 mod prompts;
 mod redis;
 mod redis_server;
+mod restores;
 mod run;
 mod security;
 mod serve;

@@ -1,0 +1,82 @@
+//! Backups and restores, beside the shell's own tools on the same file; and what shipping the journal costs writes.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+
+use super::{BUSY, Bench, PROMPTS};
+use crate::report::{Line, Spread};
+use crate::server::Server;
+use crate::wire::request;
+
+/// A megabyte, as disks are sold.
+const MB: f64 = 1e6;
+
+/// How fast a backup is taken, proven and restored, beside `cp`, `sha256sum` and `zstd` of the database file.
+pub(super) fn recovery(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
+    let site = bench.site.copy(bench.scratch.join("recovery"))?;
+    let file = site.data.join("engify.db");
+    let size = std::fs::metadata(&file)?.len() as f64 / MB;
+    let rate = |seconds: f64| format!("{:.0} MB/s of the file's {size:.0} MB", size / seconds.max(1e-9));
+    let taken = site.report(&["db", "backup", "--json"])?;
+    let seconds = |field: &str| -> Result<f64> {
+        Ok(taken[field].as_f64().with_context(|| format!("no {field}"))? / 1e3)
+    };
+    say(Line::stated("recovery", format!("backup, {PROMPTS} prompts"), rate(seconds("durationMillis")?)));
+    say(Line::stated("recovery", "its proof: restored and compared", rate(seconds("proofMillis")?)));
+    let into = bench.scratch.join("recovered");
+    let into = into.to_str().context("a path that is text")?;
+    let restored = site.report(&["db", "restore", "--into", into, "--yes", "--json"])?;
+    let seconds = restored["durationMillis"].as_f64().context("no durationMillis")? / 1e3;
+    say(Line::stated("recovery", "restore, all checks included", rate(seconds)));
+
+    let tools = "cp engify.db copy.db && sha256sum copy.db >/dev/null && zstd -q -3 -f copy.db -o copy.db.zst && sync";
+    let began = Instant::now();
+    let ran = Command::new("sh").args(["-c", tools]).current_dir(&site.data).status()?;
+    let figure = if ran.success() {
+        rate(began.elapsed().as_secs_f64())
+    } else {
+        "not measured: cp, sha256sum or zstd is missing".to_owned()
+    };
+    say(Line::stated("recovery", "cp, sha256sum and zstd -3 of the same file", figure));
+    Ok(())
+}
+
+/// Writes while the journal is shipped, beside writes while the target is away.
+pub(super) fn shipping(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
+    let ships = bench.site.copy(bench.scratch.join("ships"))?;
+    let alone = bench.site.copy(bench.scratch.join("alone"))?;
+    let ships = ships.start()?;
+    // A file where the folder should be: nothing is shipped, and every further try waits twice as long.
+    let blocked = bench.scratch.join("blocked");
+    std::fs::write(&blocked, b"")?;
+    let target = format!("file:{}/below", blocked.display());
+    let alone = alone.start_with(&[("BACKUP_TARGET", &target)])?;
+    let (ships_writes, alone_writes) = (writes(&ships)?, writes(&alone)?);
+    let mut ratios = Vec::new();
+    for _ in 0..bench.rounds() {
+        let with = bench.load(&ships, &ships_writes, BUSY).run()?;
+        let without = bench.load(&alone, &alone_writes, BUSY).run()?;
+        ensure!(with.made() > 0 && without.made() > 0, "nothing was written");
+        ratios.push((without.rate() / with.rate() - 1.0) * 100.0);
+    }
+    let spread = Spread::of(ratios);
+    say(Line::stated("shipping", "journal overhead on writes", format!("{} %", spread.text(1)))
+        .goal("at most 10 %", spread.median <= 10.0));
+    Ok(())
+}
+
+/// Stars for prompts: small writes, each of them journaled.
+fn writes(server: &Server) -> Result<Arc<Vec<Vec<u8>>>> {
+    let key = server.key()?;
+    let star = |number: usize| {
+        let body = json!({ "stars": 1 + number % 5 }).to_string();
+        let path = format!("/api/prompts/{}/rating", crate::library::slug(number));
+        request("PUT", &path, &[("authorization", key.as_str())], body.as_bytes())
+    };
+    server.must(&star(1))?;
+    Ok(Arc::new((0..500).map(star).collect()))
+}
