@@ -9,8 +9,8 @@ use super::{DEADLINE, within};
 
 /// The note of this name.
 pub(super) async fn read(database: &Database, name: &str) -> Result<Option<String>> {
-    let found = database.collection::<Document>("meta").find_one(doc! { "_id": name });
-    let found = within(DEADLINE, "meta", found).await?;
+    let meta = database.collection::<Document>("meta");
+    let found = within(DEADLINE, "meta", meta.find_one(doc! { "_id": name })).await?;
     Ok(found.and_then(|note| note.get_str("text").ok().map(str::to_owned)))
 }
 
