@@ -100,7 +100,7 @@ async fn round(app: &App) -> Result<Round> {
     let mut round = Round { next: schedules::tick(app).await?, begun: 0 };
     let mut full: HashSet<&'static str> = HashSet::new();
     for lane in Priority::ALL {
-        if !walk(app, *lane, &mut full, &mut round).await? {
+        if app.is_leaving() || !walk(app, *lane, &mut full, &mut round).await? {
             break;
         }
     }
