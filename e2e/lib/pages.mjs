@@ -39,6 +39,7 @@ const FIXED = [
   { name: "opshub-messages", path: "/opshub/messages", who: "admin" },
   { name: "opshub-backups", path: "/opshub/backups", who: "admin" },
   { name: "opshub-drills", path: "/opshub/backups/drills", who: "admin" },
+  { name: "opshub-restore", path: "/opshub/backups/restore", who: "admin" },
   { name: "opshub-jobs", path: "/opshub/jobs", who: "admin" },
   { name: "opshub-schedules", path: "/opshub/schedules", who: "admin" },
   { name: "opshub-schedule", path: "/opshub/schedules/cleanup", who: "admin" },

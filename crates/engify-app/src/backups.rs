@@ -17,10 +17,15 @@ use crate::jobs::{self, NewJob, Queued};
 
 mod coverage;
 mod drills;
+mod restore;
 mod retention;
 
 pub use coverage::{Coverage, coverage};
 pub use drills::{drills, export, newest_drill};
+pub use restore::{
+    Asked, Differences, Kept, PLAN, PlanView, RESTORE, Restoration, Wish, Written, collections, confirmation,
+    plan_restore, restoration, restore,
+};
 pub use retention::{Ending, Rule, endings};
 
 /// The kinds of jobs that do it; the binary registers them.

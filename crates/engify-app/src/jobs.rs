@@ -127,10 +127,13 @@ pub fn post(ctx: &Ctx, batch: Batch, new: NewJob) -> Result<(Batch, JobId)> {
 /// Queues a job for somebody who asks for it: pages, the API, the command line.
 ///
 /// # Errors
-/// `invalid_request`; `forbidden` without the kind's permission; those of the store.
+/// `invalid_request`; `forbidden` without the kind's permission; `fresh_factor_required`; those of the store.
 pub async fn enqueue(ctx: &Ctx, new: NewJob) -> Result<Queued> {
     let kind = known(ctx.app(), &new.kind)?;
     ctx.require_for(kind.needs, Action::JobQueued, Target::new("job", kind.name)).await?;
+    if kind.fresh {
+        ctx.require_fresh()?;
+    }
     let key = new.key.clone();
     let job = made(ctx, new)?;
     let line = ctx.audit(

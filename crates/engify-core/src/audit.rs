@@ -135,6 +135,8 @@ words! {
         JobDiscarded = "job_discarded",
         /// A schedule was changed.
         ScheduleChanged = "schedule_changed",
+        /// A backup or a moment was asked back into the database.
+        RestoreStarted = "restore_started",
     }
 }
 

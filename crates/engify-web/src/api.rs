@@ -19,6 +19,7 @@ mod patterns;
 mod prompts;
 mod provider_keys;
 mod recovery;
+mod restores;
 mod system;
 pub(crate) mod users;
 
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> Vec<Route> {
         messages::routes(),
         jobs::routes(),
         backups::routes(),
+        restores::routes(),
         audit::routes(),
     ]
     .into_iter()

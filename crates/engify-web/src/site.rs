@@ -37,6 +37,7 @@ mod prompt;
 mod prompt_form;
 mod providers;
 mod recovery;
+mod restore;
 mod said;
 mod security;
 mod settings;
@@ -79,6 +80,7 @@ pub(crate) fn routes() -> Vec<Route> {
         messages::routes(),
         jobs::routes(),
         backups::routes(),
+        restore::routes(),
         audit::routes(),
         system::routes(),
     ]

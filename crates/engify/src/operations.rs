@@ -13,12 +13,14 @@ use engify_ops::backup::{self, Setup};
 use engify_ops::drill;
 use serde_json::Value;
 
+mod restore;
+
 /// How long a backup may take, its proof and its copy included.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
 /// All of them, behind those that need nothing but the application.
 pub(crate) fn with_operations(mut registry: Registry) -> Result<Registry> {
-    for kind in backups()? {
+    for kind in backups()?.into_iter().chain(restore::kinds()) {
         registry = registry.with(kind);
     }
     Ok(registry)

@@ -125,6 +125,9 @@ async fn permitted(ctx: &Ctx, id: &str, action: Action) -> Result<(Job, Target)>
     let job = find(ctx, id).await?;
     let needs = known(ctx.app(), &job.kind).map_or(Permission::SystemSettings, |kind: &JobKind| kind.needs);
     ctx.require_for(needs, action, target.clone()).await?;
+    if known(ctx.app(), &job.kind).is_ok_and(|kind| kind.fresh) {
+        ctx.require_fresh()?;
+    }
     Ok((job, target))
 }
 

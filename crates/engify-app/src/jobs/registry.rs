@@ -26,6 +26,7 @@ pub struct JobKind {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) needs: Permission,
+    pub(crate) fresh: bool,
     pub(crate) attempts: u32,
     pub(crate) together: Option<u32>,
     pub(crate) longest: Duration,
@@ -76,6 +77,7 @@ impl JobKind {
             name,
             about,
             needs: Permission::SystemSettings,
+            fresh: false,
             attempts: 5,
             together: None,
             longest: Duration::from_secs(3600),
@@ -88,6 +90,12 @@ impl JobKind {
     #[must_use]
     pub fn needs(self, permission: Permission) -> Self {
         Self { needs: permission, ..self }
+    }
+
+    /// Whoever starts or retries one proves who they are first: for what would hurt if somebody else sat at the browser.
+    #[must_use]
+    pub fn fresh(self) -> Self {
+        Self { fresh: true, ..self }
     }
 
     /// How often one is tried in all, at least once.

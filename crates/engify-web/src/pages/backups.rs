@@ -14,6 +14,7 @@ use crate::ui::{
 };
 
 pub mod drills;
+pub mod restore;
 mod timeline;
 
 /// How many backups the chart of sizes shows.
