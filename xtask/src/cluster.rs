@@ -40,7 +40,7 @@ pub(crate) struct Options {
     #[arg(long)]
     port: Option<u16>,
     /// This program instead of one built now.
-    #[arg(long, value_name = "PATH", conflicts_with = "release")]
+    #[arg(long = "bin", value_name = "PATH", conflicts_with = "release")]
     binary: Option<PathBuf>,
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct Options {
     #[arg(long)]
     debug: bool,
     /// This program instead of one built now.
-    #[arg(long, value_name = "PATH", conflicts_with = "debug")]
+    #[arg(long = "bin", value_name = "PATH", conflicts_with = "debug")]
     binary: Option<PathBuf>,
 }
 
