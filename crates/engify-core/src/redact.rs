@@ -192,9 +192,10 @@ fn number(bytes: &[u8], at: usize) -> Option<Found> {
     let (mut count, mut end, mut groups, mut size) = (0, at, [0_u8; 8], 0);
     let plus = bytes[at] == b'+';
     let mut next = at + usize::from(plus);
-    while let Some(byte) = bytes.get(next) {
-        match byte {
-            b'0'..=b'9' if count < digits.len() => {
+    let mut found = None;
+    loop {
+        match bytes.get(next) {
+            Some(byte @ b'0'..=b'9') if count < digits.len() => {
                 digits[count] = byte - b'0';
                 count += 1;
                 next += 1;
@@ -202,8 +203,20 @@ fn number(bytes: &[u8], at: usize) -> Option<Found> {
                 if let Some(group) = groups.get_mut(size) {
                     *group += 1;
                 }
+                continue;
             }
-            b' ' | b'-' | b'(' | b')' | b'.' if next - end < 2 => {
+            // A number may be followed by another, so that each end of a group may be that of the number; but for what goes on
+            // as a word, or behind a decimal point.
+            Some(byte) if byte.is_ascii_alphanumeric() || *byte == b'_' => {}
+            Some(b'.') if bytes.get(next + 1).is_some_and(u8::is_ascii_digit) => {}
+            _ if next == end => {
+                let word = numbered(plus, &digits[..count], groups[..3] == [3, 3, 4]);
+                found = word.map(|word| (end, word)).or(found);
+            }
+            _ => {}
+        }
+        match bytes.get(next) {
+            Some(b' ' | b'-' | b'(' | b')' | b'.') if next - end < 2 => {
                 if groups.get(size).is_some_and(|group| *group > 0) {
                     size += 1;
                 }
@@ -212,17 +225,7 @@ fn number(bytes: &[u8], at: usize) -> Option<Found> {
             _ => break,
         }
     }
-    if bytes.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
-        return None;
-    }
-    let digits = &digits[..count];
-    let word = if !plus && is_card(digits) {
-        "[redacted:card]"
-    } else if plus && (8..=15).contains(&count) || !plus && groups[..3] == [3, 3, 4] && count == 10 {
-        "[redacted:phone]"
-    } else {
-        return None;
-    };
+    let (end, word) = found?;
     Found::new(at, end, in_json(bytes, at, word))
 }
 
@@ -233,6 +236,15 @@ fn in_json(bytes: &[u8], at: usize, word: &'static str) -> &'static str {
         ([escape, b'"', b':'], "[redacted:card]") if *escape != b'\\' => "\"[redacted:card]\"",
         _ => word,
     }
+}
+
+/// What these digits are, if anything that is struck out.
+fn numbered(plus: bool, digits: &[u8], as_american: bool) -> Option<&'static str> {
+    if !plus && is_card(digits) {
+        return Some("[redacted:card]");
+    }
+    let is_phone = if plus { (8..=15).contains(&digits.len()) } else { as_american && digits.len() == 10 };
+    is_phone.then_some("[redacted:phone]")
 }
 
 /// Whether digits are a card's: the lengths and beginnings of the large schemes, and Luhn's check.
@@ -265,6 +277,11 @@ mod tests {
             (r#"{"m":"a\nana@example.com"}"#, r#"{"m":"a\n[redacted:mail]"}"#),
             ("call +49 170 1234567 now", "call [redacted:phone] now"),
             ("call (555) 123-4567", "call [redacted:phone]"),
+            ("+1 (555) 123-45671 (555) 123-4567", "[redacted:phone] [redacted:phone]"),
+            ("+15551234567 20261123", "[redacted:phone] 20261123"),
+            ("555 123 4567 200", "[redacted:phone] 200"),
+            ("4111 1111 1111 1111 123", "[redacted:card] 123"),
+            ("{\"n\":4111111111111111.5}", "{\"n\":4111111111111111.5}"),
             ("card 4111 1111 1111 1111.", "card [redacted:card]."),
             (r#"{"n":4111111111111111,"x":1}"#, r#"{"n":"[redacted:card]","x":1}"#),
             ("sk-ant-api03-abcdefghij0123456789", "[redacted:key]"),
