@@ -216,6 +216,8 @@ fn number(bytes: &[u8], at: usize) -> Option<Found> {
             _ => {}
         }
         match bytes.get(next) {
+            // Brackets hold the area, near the beginning; later they begin another number.
+            Some(b'(') if count > 5 => break,
             Some(b' ' | b'-' | b'(' | b')' | b'.') if next - end < 2 => {
                 if groups.get(size).is_some_and(|group| *group > 0) {
                     size += 1;
