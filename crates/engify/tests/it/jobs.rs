@@ -81,7 +81,7 @@ fn a_server_that_is_killed_at_work_loses_no_job_and_repeats_at_most_one() {
 fn copies(database: &Connection, id: &str, count: usize) {
     let sql = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?2) \
                INSERT INTO jobs(id, doc) SELECT 'copy-' || n, jsonb_set(doc, '$._id', 'copy-' || n) FROM jobs, numbers WHERE id = ?1";
-    let made = database.execute(sql, rusqlite::params![id, count]).unwrap();
+    let made = database.execute(sql, rusqlite::params![id, i64::try_from(count).unwrap()]).unwrap();
     assert_eq!(made, count);
 }
 
