@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Value, json};
 
 use super::accounts::{TURN, apart};
@@ -12,7 +12,7 @@ use crate::compare::{Side, alone, pairs};
 use crate::library::slug;
 use crate::load::{Load, Until};
 use crate::redis::Redis;
-use crate::report::Line;
+use crate::report::{Line, Spread};
 use crate::server::Server;
 use crate::wire::request;
 
@@ -48,6 +48,44 @@ pub(super) fn replica(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
         .goal("at least 0.25", ratio.median >= 0.25));
     let found = metric(&others[0], "engify_cache_reads_total{family=\"reply\",level=\"l2\"}")?;
     say(Line::stated("replica", "of these found in Redis", format!("{found} of {MADE}")));
+    Ok(())
+}
+
+/// What a request costs in processor time when one replica answers all, and when three answer a third each: on one machine
+/// they cannot be faster together, but no request may cost more because there are others.
+pub(super) fn spread(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
+    let redis = Redis::start(&bench.scratch.join("redis"))?;
+    let url = redis.url();
+    let replicas: Vec<Server> =
+        (0..3).map(|_| bench.site.start_with(&[("REDIS_URL", url.as_str())])).collect::<Result<_>>()?;
+    let requests = Arc::new(vec![request("GET", "/api/prompts?featured=true", PROGRAM, b"")]);
+    let side = |server: &Server, connections| Side {
+        load: bench.load(server, &requests, connections),
+        pid: server.pid(),
+    };
+    let (mut one, mut three) = (Vec::new(), Vec::new());
+    for _ in 0..bench.rounds() {
+        one.extend(alone(&side(&replicas[0], BUSY), 1)?.costs);
+        let thirds = std::thread::scope(|scope| {
+            let sides = replicas.iter().map(|server| side(server, BUSY / 3));
+            let runs: Vec<_> = sides.map(|side| scope.spawn(move || alone(&side, 1))).collect();
+            runs.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        let mut costs = 0.0;
+        for third in thirds {
+            costs += third.map_err(|_| anyhow!("the load's thread panicked"))??.cost().median / 3.0;
+        }
+        three.push(costs);
+    }
+    let ratio = pairs(&three, &one, |three, one| three / one);
+    let figure = format!(
+        "{} times: {:.1} µs beside {:.1}",
+        ratio.text(2),
+        Spread::of(three).median,
+        Spread::of(one).median
+    );
+    say(Line::stated("spread", "processor time of a request at three replicas, beside one", figure)
+        .goal("at most 1.25 times", ratio.median <= 1.25));
     Ok(())
 }
 
