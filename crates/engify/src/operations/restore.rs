@@ -8,7 +8,7 @@ use engify_ops::backup::Setup;
 use engify_ops::restore::{self, Live, Moment, Restored, Site, Wish};
 use serde_json::Value;
 
-use super::job;
+use super::{apart, job};
 
 /// The kind that works a restore out, and the kind that does it.
 pub(super) fn kinds() -> [JobKind; 2] {
@@ -16,14 +16,14 @@ pub(super) fn kinds() -> [JobKind; 2] {
         job(JobKind::new(
             PLAN,
             "Works a restore out: all of it but the switch, so that what would change is known. Nothing is touched.",
-            |ctx, task| run(ctx, task, true),
+            |ctx, task| apart(move || run(ctx, task, true)),
         ))
         .attempts(1),
         // A second try finishes what a killed one began.
         job(JobKind::new(
             RESTORE,
             "Brings a backup or a moment back, after a backup of how it is now.",
-            |ctx, task| run(ctx, task, false),
+            |ctx, task| apart(move || run(ctx, task, false)),
         ))
         .attempts(2)
         .fresh(),
