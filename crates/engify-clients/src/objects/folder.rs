@@ -22,7 +22,8 @@ pub(super) fn read(mut file: File, at: u64, left: u64) -> Result<(File, Bytes)> 
     Ok((file, chunk.into()))
 }
 
-/// Removes unfinished files that were last written before this moment, and says how many there were. The library's
+/// Removes unfinished files that were last written before this moment, and says how many there were; folders that have
+/// been empty since go as well. The library's
 /// temporary names end with `#` and digits; no object's does.
 pub(super) fn sweep(folder: &Path, before: Time) -> Result<usize> {
     let entries = match std::fs::read_dir(folder) {
@@ -33,15 +34,18 @@ pub(super) fn sweep(folder: &Path, before: Time) -> Result<usize> {
     for entry in entries {
         let entry = entry?;
         let kind = entry.file_type()?;
+        let since_1970 =
+            entry.metadata()?.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let old = Time::from_millis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)) < before;
         if kind.is_dir() {
             swept += sweep(&entry.path(), before)?;
-        } else if kind.is_file() && is_unfinished(&entry.file_name().to_string_lossy()) {
-            let since_1970 =
-                entry.metadata()?.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            if Time::from_millis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)) < before {
-                std::fs::remove_file(entry.path())?;
-                swept += 1;
+            if old {
+                // What was deleted leaves its folders; one that holds something stays.
+                let _ = std::fs::remove_dir(entry.path());
             }
+        } else if old && kind.is_file() && is_unfinished(&entry.file_name().to_string_lossy()) {
+            std::fs::remove_file(entry.path())?;
+            swept += 1;
         }
     }
     Ok(swept)

@@ -31,24 +31,26 @@ pub fn located(text: &str) -> Result<Located> {
     };
     let text = text.trim_end_matches('/');
     let text = text.strip_suffix("/manifest.json").unwrap_or(text);
-    let (target, id) = match text.rsplit_once('/') {
-        Some((before, id)) => {
-            match before.strip_suffix(BACKUPS).map(|before| (before, BackupId::parse(id))) {
-                Some((before, Ok(id))) if before.ends_with(['/', ':']) => {
-                    (before.trim_end_matches('/'), Some(id))
-                }
-                _ => (text, None),
-            }
+    // A bucket's name is no part of the path in it, even where it is `backups`.
+    let head = match text.strip_prefix("s3://") {
+        Some(rest) => "s3://".len() + rest.find('/').unwrap_or(rest.len()),
+        None => "file:".len(),
+    };
+    let (head, path) = text.split_at(head);
+    let (before, id) = match path.rsplit_once('/').map(|(before, id)| (before, BackupId::parse(id))) {
+        Some((before, Ok(id))) => (before.strip_suffix(BACKUPS), Some(id)),
+        _ => (None, None),
+    };
+    let target = match before {
+        // `file:backups/<id>` is below the folder where the program runs, `file:/backups/<id>` below the root.
+        Some("") if head == "file:" => "file:.".to_owned(),
+        Some("/") if head == "file:" => "file:/".to_owned(),
+        Some(before) if before.is_empty() || before.ends_with('/') => {
+            format!("{head}{}", before.trim_end_matches('/'))
         }
-        None => (text, None),
+        _ => return Ok(Located { target: Some(ObjectPlace::parse(text).map_err(wrong)?), id: None }),
     };
-    // `file:backups/<id>` is below the folder where the program runs, `file:/backups/<id>` below the root.
-    let target = match target {
-        "file:" if text.starts_with("file:/") => "file:/",
-        "file:" => "file:.",
-        target => target,
-    };
-    Ok(Located { target: Some(ObjectPlace::parse(target).map_err(wrong)?), id })
+    Ok(Located { target: Some(ObjectPlace::parse(&target).map_err(wrong)?), id })
 }
 
 #[cfg(test)]
@@ -71,6 +73,9 @@ mod tests {
         assert_eq!(read("s3://bucket/a/backups/0199-ab"), "s3://bucket/a 0199-ab");
         assert_eq!(read("s3://bucket/backups/0199-ab"), "s3://bucket 0199-ab");
         assert_eq!(read("s3://bucket/a"), "s3://bucket/a ");
+        assert_eq!(read("s3://backups/engify"), "s3://backups/engify ");
+        assert_eq!(read("/var/backups"), "file:/var/backups ");
+        assert_eq!(read("/var/old-backups/0199-ab"), "file:/var/old-backups/0199-ab ");
         for wrong in ["", "s3://", "what is this"] {
             assert_eq!(located(wrong).unwrap_err().code(), "invalid_request", "{wrong}");
         }
