@@ -211,7 +211,13 @@ impl Mongo {
     /// Makes the journal go on behind `position`; never moves it back.
     pub(crate) async fn continue_journal(&self, position: u64) -> Result<()> {
         let _open = self.enter().await?;
-        self.inner.journal.continue_behind(position).await.map_err(|failure| fault::of("journal", failure))
+        let journal = &self.inner.journal;
+        let end = journal.position().await.map_err(|failure| fault::of("journal", failure))?;
+        if position <= end {
+            return Ok(());
+        }
+        restoring::note(&self.inner.writer.database, position).await?;
+        journal.continue_behind(position).await.map_err(|failure| fault::of("journal", failure))
     }
 
     /// Marks the database as half-way.

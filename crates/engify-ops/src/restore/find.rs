@@ -40,6 +40,8 @@ pub(super) struct Found {
     pub(super) base: Base,
     pub(super) objects: Objects,
     pub(super) way: Way,
+    /// Whether the live database took the backup itself: then its journal goes on by itself.
+    ours: bool,
 }
 
 impl Found {
@@ -112,7 +114,7 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
         if wish.moment != Moment::Newest {
             return Err(Error::field("at", "cannot be reached from a dump of mongodump: it has no journal"));
         }
-        return Ok(Found { objects: dump.clone(), base: Base::Dump(dump), way: Way::Nothing });
+        return Ok(Found { objects: dump.clone(), base: Base::Dump(dump), way: Way::Nothing, ours: false });
     }
     let own = named.as_ref().is_none_or(|named| named.target.is_none());
     let id = named.as_ref().and_then(|named| named.id.clone());
@@ -128,14 +130,15 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
     let (objects, listing) = listing(site, target.as_ref()).await?;
     let listed = choose(&listing, id.as_ref(), wish.moment, &objects)?;
     let archive = Archive::open(&objects, &listed.id, site.key).await?;
+    let ours = is_ours(live, &listed, own).await?;
     let way = if id.is_some() && wish.moment == Moment::Newest {
         Way::Nothing
-    } else if let Some(until) = in_database(live, &listed, wish.moment, own).await? {
+    } else if let Some(until) = in_database(live, &listed, wish.moment, ours).await? {
         Way::Database { until }
     } else {
         shipped(site, &objects, &listed, wish.moment).await?
     };
-    Ok(Found { base: Base::Backup { archive, listed }, objects, way })
+    Ok(Found { base: Base::Backup { archive, listed }, objects, way, ours })
 }
 
 /// A folder with BSON files in it, as `mongodump` leaves them.
@@ -219,11 +222,16 @@ fn unreachable(message: String) -> Error {
     Error::new(Kind::Invalid, "moment_unreachable", message)
 }
 
-/// The position, where the live database made the backup itself and its own journal leads to the moment.
-async fn in_database(live: &Live, listed: &Listed, moment: Moment, own: bool) -> Result<Option<u64>> {
-    let Live::Open(store) = live else { return Ok(None) };
+/// Whether the live database took this backup.
+async fn is_ours(live: &Live, listed: &Listed, own: bool) -> Result<bool> {
+    let Live::Open(store) = live else { return Ok(false) };
     let everything = Scope::Everything("backups are of the whole installation");
-    let ours = own && store.get::<Backup>(&everything, listed.id.as_str()).await?.is_some();
+    Ok(own && store.get::<Backup>(&everything, listed.id.as_str()).await?.is_some())
+}
+
+/// The position, where the live database's own journal leads to the moment.
+async fn in_database(live: &Live, listed: &Listed, moment: Moment, ours: bool) -> Result<Option<u64>> {
+    let Live::Open(store) = live else { return Ok(None) };
     if !ours || store.journal_trimmed().await? > listed.position {
         return Ok(None);
     }
@@ -287,26 +295,30 @@ fn gap(reach: &ship::Reach) -> Error {
     ))
 }
 
-/// Makes the journal of a database that goes on elsewhere follow what was shipped, and says so at the target: what comes
-/// now does not follow from what is there. A database that shipped it itself needs nothing of this.
+/// Makes the journal of a database that goes on elsewhere follow what was shipped. Where all of that was restored, it
+/// simply goes on; where less was, a break says so at the target: what comes now does not follow from what is there.
 pub(super) async fn continue_timeline(site: &Site<'_>, found: &Found, store: &Store) -> Result<()> {
-    let own = found.objects.place() == site.target.place()
-        || site.replica.is_some_and(|replica| replica.place() == found.objects.place());
-    for target in [Some(site.target), site.replica].into_iter().flatten().filter(|_| own) {
+    let restored = found.until().unwrap_or(0);
+    let own = |place: &ObjectPlace| {
+        site.target.place() == place || site.replica.is_some_and(|replica| replica.place() == place)
+    };
+    if found.ours || !own(found.objects.place()) {
+        return Ok(());
+    }
+    store.continue_journal(restored).await?;
+    for target in [Some(site.target), site.replica].into_iter().flatten() {
         let last = match ship::trail::last(target, site.clock.now()).await {
-            Ok(Some(last)) => last.to,
-            Ok(None) => continue,
+            Ok(last) => last.map_or(0, |last| last.to),
             // A target that is lost has nothing that could be followed.
             Err(error) => {
                 tracing::warn!(error = %error, "a target cannot be read, and is left as it is");
                 continue;
             }
         };
-        if store.journal_position().await? <= last {
+        if last > restored {
             let mut shipper =
                 Shipper::new(store.clone(), target.clone(), site.key.cloned(), site.clock.clone());
-            let position = shipper.break_here().await?;
-            store.continue_journal(position).await?;
+            store.continue_journal(shipper.break_here().await?).await?;
         }
     }
     Ok(())

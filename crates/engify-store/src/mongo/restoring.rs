@@ -84,14 +84,19 @@ pub(super) async fn trim(database: &Database, position: u64, before: Time) -> Re
     let old = |entry: &&Document| entry.get_datetime("at").is_ok_and(|at| *at < before);
     let Some(last) = entries.iter().rev().find(old) else { return Ok(0) };
     let last = whole(last.get("_id"));
-    let meta = database.collection::<Document>("meta");
     // The note first: a crash between the two leaves entries that nobody counts on, never a hole that nobody knows.
+    note(database, last).await?;
+    let gone = journal.delete_many(doc! { "_id": { "$lte": signed(last) } });
+    Ok(within(DEADLINE, "journal", gone).await?.deleted_count)
+}
+
+/// Remembers where the journal begins.
+pub(super) async fn note(database: &Database, last: u64) -> Result<()> {
+    let meta = database.collection::<Document>("meta");
     let note = meta
         .update_one(doc! { "_id": "journal_trimmed" }, doc! { "$max": { "position": signed(last) } })
         .upsert(true);
-    within(DEADLINE, "meta", note).await?;
-    let gone = journal.delete_many(doc! { "_id": { "$lte": signed(last) } });
-    Ok(within(DEADLINE, "journal", gone).await?.deleted_count)
+    within(DEADLINE, "meta", note).await.map(drop)
 }
 
 /// The last position that was removed; 0 where the journal is complete.

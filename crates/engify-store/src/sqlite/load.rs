@@ -29,10 +29,14 @@ pub(super) fn apply(connection: &mut Connection, changes: &[Change]) -> Result<(
     transaction.commit().map_err(fault)
 }
 
-/// Makes the journal go on behind `position`; never moves it back.
+/// Makes the journal go on behind `position`; never moves it back. What is before it counts as trimmed: it is not here.
 pub(super) fn continue_behind(connection: &mut Connection, position: u64) -> Result<()> {
     let position = i64::try_from(position).unwrap_or(i64::MAX);
     let transaction = begin(connection)?;
+    if position.unsigned_abs() <= super::journal::position(&transaction)? {
+        return Ok(());
+    }
+    super::trim::note(&transaction, position).map_err(fault)?;
     let raised = transaction
         .execute("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'journal'", [position])
         .map_err(fault)?;

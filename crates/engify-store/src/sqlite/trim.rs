@@ -19,14 +19,19 @@ pub(super) fn trim(connection: &mut Connection, position: u64, before: Time) -> 
         .map_err(fault)?;
     let Some(last) = last else { return Ok(0) };
     let removed = transaction.execute("DELETE FROM journal WHERE seq <= ?1", [last]).map_err(fault)?;
-    transaction
+    note(&transaction, last).map_err(fault)?;
+    transaction.commit().map_err(fault)?;
+    Ok(removed as u64)
+}
+
+/// Remembers where the journal begins.
+pub(super) fn note(connection: &Connection, last: i64) -> rusqlite::Result<()> {
+    connection
         .execute(
             "INSERT INTO meta(key, value) VALUES ('journal_trimmed', ?1) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
             [last.to_string()],
         )
-        .map_err(fault)?;
-    transaction.commit().map_err(fault)?;
-    Ok(removed as u64)
+        .map(drop)
 }
 
 /// The last position that was removed; 0 where the journal is complete.
