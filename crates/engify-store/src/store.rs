@@ -445,13 +445,21 @@ impl Store {
         }
     }
 
-    /// Runs one operation and says so when it was slow. A MongoDB that is known to be away is not asked.
+    /// Runs one operation and says so when it was slow. A MongoDB that is known to be away is not asked, and not waited
+    /// for: a write that was under way then goes on to its end, which nobody is told.
     async fn timed<T>(&self, name: &'static str, operation: impl Future<Output = Result<T>>) -> Result<T> {
-        if let Backend::Mongo(..) = &self.inner.backend {
-            self.inner.outlook.reachable()?;
-        }
         let begun = Instant::now();
-        let result = operation.await;
+        let result = match &self.inner.backend {
+            Backend::Sqlite(_) => operation.await,
+            Backend::Mongo(..) => {
+                self.inner.outlook.reachable()?;
+                tokio::select! {
+                    biased;
+                    result = operation => result,
+                    away = self.inner.outlook.gone() => Err(away),
+                }
+            }
+        };
         let elapsed = begun.elapsed();
         if elapsed > self.inner.slow_query {
             warn!(db.query = name, db.kind = self.kind(), db.elapsed_ms = elapsed.as_millis(), "slow query");

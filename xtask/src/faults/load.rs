@@ -40,7 +40,7 @@ pub(super) enum Came {
     Good,
     /// 503 that says when to ask again.
     Refused,
-    /// Another status, or no reply.
+    /// Another failure, or no reply.
     Broken,
     /// A reply that is not true: signed out, or nothing there.
     Untrue,
@@ -197,7 +197,7 @@ impl Caller {
 fn judge(reply: &std::io::Result<Reply>, is_true: impl Fn(&Reply) -> bool) -> Came {
     match reply {
         Ok(reply) if matches!(reply.status, 200 | 201) && is_true(reply) => Came::Good,
-        Ok(reply) if matches!(reply.status, 200..=499) => Came::Untrue,
+        Ok(reply) if matches!(reply.status, 200..=399 | 401 | 403 | 404) => Came::Untrue,
         Ok(reply) if reply.status == 503 && reply.header("retry-after").is_some() => Came::Refused,
         _ => Came::Broken,
     }

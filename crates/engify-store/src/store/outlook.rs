@@ -24,6 +24,7 @@ pub(super) struct Outlook {
     away: AtomicBool,
     why: Mutex<String>,
     wake: Notify,
+    left: Notify,
 }
 
 impl Outlook {
@@ -34,6 +35,7 @@ impl Outlook {
             away: AtomicBool::new(false),
             why: Mutex::default(),
             wake: Notify::new(),
+            left: Notify::new(),
         }
     }
 
@@ -62,6 +64,17 @@ impl Outlook {
         Err(unavailable(why).retry_after(AGAIN))
     }
 
+    /// Waits until the database is known to be away, for those who asked it before; the failure to give them.
+    pub(super) async fn gone(&self) -> Error {
+        loop {
+            let left = self.left.notified();
+            if let Err(away) = self.reachable() {
+                return away;
+            }
+            left.await;
+        }
+    }
+
     /// Notes what came of a look that began at `begun`: whether it saw all commits. The log has one line when the
     /// database goes and one when it is back, none in between.
     pub(super) fn looked(&self, begun: Instant, followed: Result<bool>) {
@@ -79,6 +92,7 @@ impl Outlook {
                 fault.message().clone_into(&mut self.why.lock().unwrap_or_else(PoisonError::into_inner));
                 if !self.away.swap(true, Ordering::AcqRel) {
                     tracing::warn!(error = %fault, "database.away: nobody waits for it until it answers again");
+                    self.left.notify_waiters();
                 }
             }
             Err(fault) => tracing::error!(error = %fault, "database.not_followed"),
