@@ -382,6 +382,7 @@ fn overview(at: &Frame<'_>, has: &dyn Fn(&str) -> bool) -> Markup {
                 ("Live keys".into(), 7),
             ],
             needs,
+            proven_at: Some(at.now.minus(Duration::from_secs(7200))),
         },
     )
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use engify_core::Time;
+use engify_core::permission::Permission;
 use maud::{Markup, html};
 
 use super::status::{ServiceRow, overall};
 use crate::ui::chart::{Series, sparkline};
-use crate::ui::{Frame, Head, Tone, figures, flush, frame, heading, status, tabs};
+use crate::ui::{Frame, Head, Tone, card, figures, flush, frame, heading, status, tabs};
 
 /// What the overview shows.
 pub struct OverviewView {
@@ -24,6 +26,8 @@ pub struct OverviewView {
     pub counts: Vec<(String, u64)>,
     /// What needs a human now.
     pub needs: Vec<Need>,
+    /// When a backup was last restored and compared.
+    pub proven_at: Option<Time>,
 }
 
 /// One figure with its course.
@@ -70,12 +74,28 @@ pub fn overview(at: &Frame<'_>, view: &OverviewView) -> Markup {
         div.pair {
             (flush("Services", html! {}, super::status::table(&view.services)))
             div.stack.gap-16 {
+                (proven(at, view.proven_at))
                 (flush("Needs you", html! { span.small.faint { (view.needs.len()) } }, needs(&view.needs)))
                 (flush("In the database", html! {}, html! { dl.facts.pad { @for (name, number) in &view.counts { dt { (name) } dd.num { (figures::count(*number)) } } } }))
             }
         }
     };
     frame(at, &Head::new("OpsHub", "How this installation runs."), body)
+}
+
+fn proven(at: &Frame<'_>, when: Option<Time>) -> Markup {
+    let link =
+        html! { @if at.may(Permission::SystemBackup) { a.small.quiet href="/opshub/backups" { "Backups" } } };
+    card(
+        "Last proven restore",
+        link,
+        html! {
+            @match when {
+                Some(when) => (figures::when(at.now, when)),
+                None => p.quiet { "None yet: the first backup is taken, restored and compared within six hours." },
+            }
+        },
+    )
 }
 
 fn figure(tile: &Tile) -> Markup {

@@ -53,6 +53,7 @@ async fn overview(visit: Visit) -> Reply {
         window: String::new(),
         tiles: Vec::new(),
         counts: holdings.map(|holding| (name(&holding.collection), holding.documents)).collect(),
+        proven_at: health.backups.last_proven_at,
         needs: health.remedies.iter().map(need).chain(dead_letters(&visit).await?).collect(),
     };
     Ok(ok(opshub::overview(&visit.frame(), &view)))

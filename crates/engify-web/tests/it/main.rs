@@ -11,6 +11,7 @@ mod accounts;
 mod audit_chain;
 mod audit_log;
 mod away;
+mod backups;
 mod bad_input;
 mod client;
 mod factors;

@@ -19,6 +19,7 @@ mod parsers;
 mod prompts;
 mod redis;
 mod redis_server;
+mod restore_jobs;
 mod restores;
 mod run;
 mod security;

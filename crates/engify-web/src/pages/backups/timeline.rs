@@ -65,5 +65,5 @@ fn backups(kind: BackupKind, recent: &[Backup], now: Time, from: Time) -> Markup
         })
         .collect();
     let proven = marks.iter().filter(|mark| mark.tone == Tone::Ok).count();
-    lane(&format!("{}: {} taken, {proven} of them proven", super::name(kind), marks.len()), &marks)
+    lane(&format!("{}: {} in 30 days, {proven} of them proven", super::name(kind), marks.len()), &marks)
 }
