@@ -3,14 +3,16 @@
 
 use engify_core::cells;
 use engify_core::error::Faults;
+use engify_core::fuzzing::Target;
 
 pub use crate::exchange::fuzzing::import;
 pub use crate::jobs::fuzzing::schedule;
+
 use crate::keys::terms;
 use crate::token;
 
 /// Every target of this crate.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[Target] = &[
     ("allow_list", allow_list),
     ("cells", cells),
     ("import", import),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use engify_core::fuzzing::Target;
 use engify_core::{Secret, Time, settings};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -15,7 +16,7 @@ pub use crate::kv::fuzzing::kv_reply;
 use crate::{mail, qstash, sms};
 
 /// Every target of this crate.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[Target] = &[
     ("id_claims", id_claims),
     ("kv_reply", kv_reply),
     ("provider_answer", provider_answer),

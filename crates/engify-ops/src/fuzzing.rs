@@ -1,12 +1,15 @@
 //! What fuzzers and property tests feed with bytes: the parsers of this crate that read what lies at backup targets, where others
 //! may write, and what operators type. See the module of the same name in `engify-core`.
 
+use engify_core::fuzzing::Target;
+
 pub use crate::backup::fuzzing::manifest;
+
 use crate::restore::Moment;
 use crate::ship::segment::{self, Name};
 
 /// Every target of this crate.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("manifest", manifest), ("moment", moment), ("segment", segment)];
+pub const TARGETS: &[Target] = &[("manifest", manifest), ("moment", moment), ("segment", segment)];
 
 /// What somebody types as the moment to go back to.
 pub fn moment(bytes: &[u8]) {

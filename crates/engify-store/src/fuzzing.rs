@@ -1,13 +1,15 @@
 //! What fuzzers and property tests feed with bytes: the parsers of this crate that read what strangers send. See the module
 //! of the same name in `engify-core`.
 
+use engify_core::fuzzing::Target;
+
 pub use crate::query::fuzzing::cursor;
 pub use crate::search::fuzzing::search_question;
 
 use crate::bson;
 
 /// Every target of this crate.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
+pub const TARGETS: &[Target] =
     &[("cursor", cursor), ("document", document), ("search_question", search_question)];
 
 /// BSON of any origin: whatever is read can be written, and then reads back the same.

@@ -1,13 +1,15 @@
 //! What fuzzers and property tests feed with bytes: the parsers of this crate that read what strangers send. See the module
 //! of the same name in `engify-core`.
 
+use engify_core::fuzzing::Target;
+
 use crate::extract;
 pub use crate::guard::fuzzing::request_headers;
 use crate::markdown::{self, is_executable};
 pub use crate::site::fuzzing::query;
 
 /// Every target of this crate.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[Target] = &[
     ("json_body", json_body),
     ("markdown", markdown),
     ("query", query),

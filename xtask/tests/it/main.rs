@@ -1,5 +1,7 @@
 //! The chores as they are typed: what help promises is there, and what is mistyped is refused before anything is started.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
+
 use std::process::{Command, Output};
 
 fn xtask(words: &[&str]) -> Output {

@@ -29,7 +29,7 @@ const DEAD_KEPT: Duration = DAY.saturating_mul(90);
 /// What came of claiming a job.
 pub(super) enum Claim {
     /// It is ours until its lease ends.
-    Ours(Job),
+    Ours(Box<Job>),
     /// Somebody else was first.
     Lost,
     /// As many of this kind run as may.
@@ -71,7 +71,7 @@ pub(super) async fn claim(app: &App, kind: &JobKind, job: Job) -> Result<Claim> 
             .set("startedAt", ours.started_at)?
             .set("slot", &ours.slot)?;
         match app.store().write(Batch::new().patch::<Job>(patch)).await {
-            Ok(_) => return Ok(Claim::Ours(ours)),
+            Ok(_) => return Ok(Claim::Ours(Box::new(ours))),
             Err(fault) if fault.code() == "stale" => return Ok(Claim::Lost),
             Err(fault) if fault.code() == "duplicate" => {}
             Err(fault) => return Err(fault),

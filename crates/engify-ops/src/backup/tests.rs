@@ -57,7 +57,7 @@ async fn what_is_over_goes_when_a_newer_one_was_proven() {
     let weekly = world.backup(BackupKind::Weekly).await.unwrap();
     world.clock.advance(DAY * 20);
     let snapshot = world.backup(BackupKind::Snapshot).await.unwrap();
-    assert_eq!(snapshot.pruned, [daily.id.clone()]);
+    assert_eq!(snapshot.pruned, std::slice::from_ref(&daily.id));
     assert_eq!(world.listed().await, [snapshot.id.clone(), weekly.id.clone()]);
     assert_eq!(world.record(&daily.id).await.state, BackupState::Pruned);
     world.clock.advance(DAY * 400);

@@ -18,7 +18,7 @@ use crate::ship::{self, Name, Shipper, Trail};
 #[derive(Debug)]
 pub(super) enum Base {
     /// A backup.
-    Backup { archive: Archive, listed: Listed },
+    Backup { archive: Box<Archive>, listed: Box<Listed> },
     /// A folder of `mongodump`.
     Dump(Objects),
 }
@@ -138,7 +138,8 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
     } else {
         shipped(site, &objects, &listed, wish.moment).await?
     };
-    Ok(Found { base: Base::Backup { archive, listed }, objects, way, ours })
+    let base = Base::Backup { archive: Box::new(archive), listed: Box::new(listed) };
+    Ok(Found { base, objects, way, ours })
 }
 
 /// A folder with BSON files in it, as `mongodump` leaves them.

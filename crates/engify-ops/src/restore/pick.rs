@@ -53,7 +53,7 @@ fn matches(doc: &Doc, filter: &[(String, String)]) -> bool {
         let first = parts.next().and_then(|part| doc.get(part));
         match parts.fold(first, |value, part| value.and_then(|value| value.get(part))) {
             Some(Value::String(text)) => text == wanted,
-            Some(value) => value.to_string() == *wanted,
+            Some(value) => value.to_string().as_str() == wanted,
             None => wanted == "null",
         }
     })

@@ -124,7 +124,7 @@ fn killed(name: &str, folder: &Path, position: Option<u64>, lines: usize, until:
         .filter_map(|line| line.strip_prefix("told ").map(str::to_owned));
     let mut heard = Vec::new();
     let mut met = until.is_empty();
-    while let Some(line) = told.next() {
+    for line in told.by_ref() {
         met |= line == until;
         heard.push(line);
         if met && heard.len() >= lines {

@@ -80,12 +80,12 @@ impl Client {
     }
 
     /// The same server, from the machine that it runs on.
-    pub(crate) fn from_here(&self) -> Self {
+    pub(crate) fn here(&self) -> Self {
         Self { address: SocketAddr::from(([127, 0, 0, 1], 4711)), ..self.clone() }
     }
 
     /// The same server, from an IPv6 address.
-    pub(crate) fn from_six(&self, address: &str) -> Self {
+    pub(crate) fn at_six(&self, address: &str) -> Self {
         Self { address: SocketAddr::new(address.parse().expect("an address"), 4711), ..self.clone() }
     }
 

@@ -1,6 +1,7 @@
 //! Jobs: each done once by one of many workers, tried again, given up with a reason; schedules that make one job a tick.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,15 +32,13 @@ struct Done {
     go: Notify,
 }
 
+/// A try of a job, under way.
+type Tried = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
 impl Done {
     /// Kinds that count: `count`, `two` (two at once), `fail` (three tries), `hold` (waits for `go` in its first try).
     fn registry(self: &Arc<Self>) -> Registry {
-        let kind = |name,
-                    work: fn(
-            Arc<Done>,
-            u32,
-        )
-            -> std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>| {
+        let kind = |name, work: fn(Arc<Done>, u32) -> Tried| {
             let done = Arc::clone(self);
             JobKind::new(name, "A kind of a test.", move |_, task| {
                 let done = Arc::clone(&done);
@@ -57,7 +56,7 @@ impl Done {
                 }
             })
         };
-        let wait = |_: Arc<Done>, _: u32| -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
+        let wait = |_: Arc<Done>, _: u32| -> Tried {
             Box::pin(async {
                 tokio::task::yield_now().await;
                 Ok(())

@@ -312,7 +312,7 @@ async fn a_caller_with_a_whole_network_counts_as_one() {
     let stranger = Client::of(&test);
     let mut answers = Vec::new();
     for number in 0..400 {
-        let one = stranger.from_six(&format!("2001:db8:7:7::{number:x}"));
+        let one = stranger.at_six(&format!("2001:db8:7:7::{number:x}"));
         let body = json!({ "email": format!("nobody{number}@example.com"), "password": "wrong" });
         let reply = one.post("/api/auth/signin", &body).await;
         answers.push(reply.status.as_u16());
@@ -321,7 +321,7 @@ async fn a_caller_with_a_whole_network_counts_as_one() {
         }
     }
     assert_eq!(answers.last(), Some(&429), "{} tries from one network were taken", answers.len());
-    let neighbour = stranger.from_six("2001:db8:7:8::1");
+    let neighbour = stranger.at_six("2001:db8:7:8::1");
     let body = json!({ "email": "nobody@example.com", "password": "wrong" });
     assert_eq!(neighbour.post("/api/auth/signin", &body).await.status, 401);
 }

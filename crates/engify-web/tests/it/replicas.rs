@@ -98,7 +98,7 @@ impl Site {
         here(&self.admin).patch("/api/prompts/a-moving-prompt", &edit).await.with(200);
         let version = until("a moved version", async || version().await != old).await;
 
-        let new = if number % 2 == 0 { "pro" } else { "user" };
+        let new = if number.is_multiple_of(2) { "pro" } else { "user" };
         assert_ne!(role().await, new);
         let path = format!("/api/v2/users/{}/role", self.ana.0);
         here(&self.admin).post(&path, &json!({ "role": new })).await.with(200);
@@ -108,6 +108,7 @@ impl Site {
 }
 
 /// The worst of 200 is within the bound, and printed.
+#[expect(clippy::print_stdout, reason = "the figure belongs into the report")]
 pub(crate) async fn nothing_lives_on(settings: &[(&str, &str)]) {
     let site = Site::start(settings).await;
     let mut all = Vec::new();

@@ -53,7 +53,7 @@ async fn every_reply_has_its_id_and_the_headers_that_protect() {
 #[tokio::test]
 async fn figures_are_told_to_this_machine_and_not_to_whom_a_proxy_on_it_lets_through() {
     let test = TestApp::start().await;
-    let here = Client::of(&test).from_here();
+    let here = Client::of(&test).here();
     let ask = async |headers: &[(&str, &str)]| {
         here.send(http::Method::GET, "/metrics", headers, axum::body::Body::empty()).await.status.as_u16()
     };
