@@ -181,7 +181,7 @@ fn a_killed_backup_leaves_nothing_that_is_listed() {
     let (_, listing) = engify.report(&["db", "backups", "--json"]);
     let whole = listing["backups"].as_array().unwrap().len();
     let kept = files(&backups)
-        .iter()
+        .into_iter()
         .filter(|one| one.join("engify").read_dir().is_ok_and(|mut parts| parts.next().is_some()));
     assert_eq!(kept.count(), whole, "halves were swept");
 }
