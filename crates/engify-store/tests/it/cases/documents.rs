@@ -8,6 +8,7 @@ use engify_core::backup::{Backup, Drill};
 use engify_core::factor::{Ceremony, Factors, HalfSession, Passkey};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::ids::UserId;
+use engify_core::job::{Job, Schedule};
 use engify_store::{Batch, Entity, Patch, Store, queries};
 use serde_json::{Value, json};
 
@@ -88,6 +89,18 @@ pub(crate) async fn every_entity_comes_back_as_it_was(database: Database) {
         "_id": "d", "kind": "point-in-time", "startedAt": NOON, "finishedAt": NOON, "rtoSeconds": 1.5, "rpoSeconds": 0.5,
         "goals": { "rtoSeconds": 3600, "rpoSeconds": 21600 }, "outcome": "passed",
         "steps": [{ "name": "restore", "seconds": 0.25, "found": "all" }],
+    })))
+    .await;
+    check(&store, &written::<Job>(json!({
+        "_id": "cleanup:29922480", "kind": "cleanup", "payload": { "a": [1, null] }, "state": "running", "priority": "high",
+        "lane": "high", "dueAt": NOON, "singleton": "schedule:cleanup", "slot": "cleanup#0", "lease": "l", "attempts": 2,
+        "schedule": "cleanup", "askedBy": "u", "handedAt": NOON, "failure": { "code": "away", "message": "It is away." },
+        "outcome": { "links": 3 }, "createdAt": NOON, "startedAt": NOON, "endedAt": null, "expiresAt": null,
+    })))
+    .await;
+    check(&store, &written::<Schedule>(json!({
+        "_id": "cleanup", "cron": "30 * * * *", "catchUp": "once", "enabled": true, "custom": false, "nextAt": NOON,
+        "lastJob": "cleanup:29922480", "lastEndedAt": null, "lastState": "done", "updatedAt": NOON,
     })))
     .await;
     let stats = store.stats().await.expect("stats");
