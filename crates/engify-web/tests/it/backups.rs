@@ -7,8 +7,8 @@ use engify_app::jobs::{self, JobKind, Registry};
 use engify_core::Time;
 use engify_core::backup::{Backup, Drill, Shipping};
 use engify_core::permission::Permission;
-use engify_store::Batch;
 use engify_testkit::TestApp;
+use engify_testkit::store::Batch;
 use http::Method;
 use serde_json::{Value, json};
 
