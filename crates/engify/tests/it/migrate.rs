@@ -10,7 +10,7 @@ fn installation() -> Engify {
     engify.run(&["db", "seed"]).ended(0);
     let admin = ["admin", "setup", "--email", "ana@example.com", "--name", "Ana", "--password-stdin"];
     engify.run_with(&admin, "a long and winding road 1\n").ended(0);
-    written(&engify, "first");
+    written(&engify, "quokka");
     engify
 }
 
@@ -47,13 +47,13 @@ fn what_is_written_meanwhile_follows_and_a_used_target_is_left_alone() {
     let engify = installation();
     let first = migrate(&engify, "other");
     assert_eq!((&first["resumed"], &first["followed"]), (&json!(false), &json!(0)), "{first:#}");
-    written(&engify, "second");
+    written(&engify, "wombat");
     let second = migrate(&engify, "file:other");
     assert_eq!((&second["resumed"], &second["copied"]), (&json!(true), &first["copied"]), "{second:#}");
     assert!(second["followed"].as_u64().unwrap() > 0, "{second:#}");
     let other = Engify::new().with("ENGIFY_DATA_DIR", engify.path("other").to_str().unwrap());
-    let (_, list) = other.report(&["prompts", "list", "--q", "called second", "--json"]);
-    assert_eq!(list["data"][0]["slug"], "second", "{list:#}");
+    let (_, list) = other.report(&["prompts", "list", "--q", "wombat", "--json"]);
+    assert_eq!(list["data"][0]["slug"], "wombat", "{list:#}");
     written(&other, "third");
     refused(&engify, "other", "target_in_use");
     let elsewhere = installation();
@@ -77,7 +77,7 @@ mod secantus {
         let on_mongo = Engify::new().with("MONGODB_URI", &uri);
         let (_, user) = on_mongo.report(&["admin", "check-user", "ana@example.com", "--json"]);
         assert_eq!(user["email"], "ana@example.com", "{user:#}");
-        written(&on_mongo, "on-mongodb");
+        written(&on_mongo, "axolotl");
         let back = on_mongo.path("back");
         let home = migrate(&on_mongo, back.to_str().unwrap());
         assert!(home["copied"].as_u64() > there["copied"].as_u64(), "{home:#}");
@@ -85,8 +85,8 @@ mod secantus {
             assert_eq!(home["collections"][collection], there["collections"][collection], "{collection}");
         }
         let again = Engify::new().with("ENGIFY_DATA_DIR", back.to_str().unwrap());
-        for slug in ["first", "on-mongodb"] {
-            let (_, list) = again.report(&["prompts", "list", "--q", &format!("called {slug}"), "--json"]);
+        for slug in ["quokka", "axolotl"] {
+            let (_, list) = again.report(&["prompts", "list", "--q", slug, "--json"]);
             assert_eq!(list["data"][0]["slug"], slug);
         }
         refused(&again, &uri, "target_not_empty");
