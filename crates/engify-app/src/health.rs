@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use engify_clients::delivery::Failure;
-use engify_core::backup::{BackupState, Shipping};
+use engify_core::backup::{BackupState, DrillKind, DrillOutcome, Shipping};
 use engify_core::permission::Permission;
 use engify_core::tenancy::Scope;
 use engify_core::{Result, Time};
@@ -174,6 +174,9 @@ pub async fn check(app: &App) -> Health {
     if backups.journal == "failing" {
         remedies.push("The journal does not reach the backup target, so a lost machine would lose what was changed since. The server's log says why; check BACKUP_TARGET and its credentials.".to_owned());
     }
+    if database == "connected" {
+        remedies.extend(unpractised(app, now).await);
+    }
     let configured = app.settings().ai.providers.iter().filter(|provider| provider.configured).count();
     let failing = app.vitals().failing(now);
     for (provider, why) in &failing {
@@ -247,6 +250,18 @@ async fn backups(app: &App, now: Time, connected: bool) -> Backups {
         journal: journal.to_owned(),
         last_shipped_at: shipping.and_then(|shipping| shipping.shipped_at),
     }
+}
+
+/// What is to be said of the last drill of a restore; nothing where it went well not long ago, or none was due yet.
+async fn unpractised(app: &App, now: Time) -> Option<String> {
+    let query = queries::drills(Some(DrillKind::Restore)).limit(1);
+    let last = tokio::time::timeout(PATIENCE, app.store().first(&query)).await.ok()?.ok()??;
+    if last.outcome != DrillOutcome::Passed {
+        return Some("The last drill of a restore did not reach its goals. Its steps are under OpsHub, Backups; `engify db drill restore` tries again.".to_owned());
+    }
+    let days = app.settings().backups.goals.proof_days;
+    let late = now.since(last.started_at) > Duration::from_secs(days * 86_400);
+    late.then(|| format!("The last drill of a restore is older than {days} days. See what `engify jobs list` says of drill_restore, or run `engify db drill restore`."))
 }
 
 fn unknown() -> Backups {

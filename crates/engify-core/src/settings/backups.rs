@@ -35,7 +35,7 @@ pub struct RecoveryGoals {
     pub rto_seconds: u64,
     /// Recovery point objective, seconds.
     pub rpo_seconds: u64,
-    /// After how many days without a proven restore an alert is made.
+    /// After how many days without a drill of a restore health says so.
     pub proof_days: u64,
 }
 

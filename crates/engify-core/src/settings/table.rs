@@ -175,7 +175,7 @@ settings! {
         "BACKUP_ENCRYPTION_KEY" secret [""] "Encrypts backups and the shipped journal: 32 bytes as hex, or an age identity. Keep it elsewhere as well: without it nothing is restored.";
         "ENGIFY_BACKUP_KEEP_DAYS" plain ["snapshot=30,daily=30,weekly=90,manual=90"] "How long backups are kept, in days, once a newer one was proven; 0 is for ever." e.g. "weekly=365";
         "ENGIFY_JOURNAL_KEEP_DAYS" plain ["7"] "To how many days ago any moment can be restored, 1 to 365: so long the shipped journal is kept.";
-        "ENGIFY_RECOVERY_GOALS" plain ["rto=3600,rpo=21600,proof=35"] "What drills are measured against: recovery time and recovery point in seconds, and after how many days without a proven restore an alert is made." e.g. "rto=900,rpo=60";
+        "ENGIFY_RECOVERY_GOALS" plain ["rto=3600,rpo=21600,proof=35"] "What drills are measured against: recovery time and recovery point in seconds, and after how many days without a drill of a restore health says so." e.g. "rto=900,rpo=60";
         "AWS_ACCESS_KEY_ID" plain [""] "Credentials for S3.";
         "AWS_SECRET_ACCESS_KEY" secret [""] "Credentials for S3.";
         "AWS_SESSION_TOKEN" secret [""] "Beside credentials that live for hours only.";

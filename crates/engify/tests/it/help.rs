@@ -52,6 +52,7 @@ fn every_command_has_help() {
     db restore
     db diff
     db drill
+    db migrate
     admin
     admin setup
     admin check-user
