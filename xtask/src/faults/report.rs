@@ -112,14 +112,20 @@ impl Row {
         }
         let strangers = self.count(|one| !one.signed_in && one.came != Came::Good);
         if strangers > 0 {
-            broken.push(format!("{strangers} reads of strangers failed, which memory can answer"));
+            let examples = self.words(|one| !one.signed_in && one.came != Came::Good);
+            broken
+                .push(format!("{strangers} reads of strangers failed, which memory can answer: {examples}"));
         }
     }
 
-    /// What came how often, the most frequent first.
     fn examples(&self, came: Came) -> String {
+        self.words(|one| one.came == came)
+    }
+
+    /// What came how often, the most frequent first.
+    fn words(&self, which: impl Fn(&Seen) -> bool) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for one in self.seen.iter().filter(|one| one.came == came) {
+        for one in self.seen.iter().filter(|one| which(one)) {
             *counts.entry(&one.words).or_default() += 1;
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
