@@ -199,10 +199,10 @@ impl Rig {
         let restored =
             Box::pin(restore::restore(&self.site(target), wish, live, false, &|_, _, _| ())).await?;
         let found = format!(
-            "{} documents and {} changes from {}",
+            "{} documents, journal {} up to position {}",
             restored.plan.documents,
-            restored.plan.position.unwrap_or(0),
-            restored.plan.journal
+            restored.plan.journal,
+            restored.plan.position.unwrap_or(0)
         );
         self.note("restore", begun.elapsed().as_secs_f64(), &found);
         if self.store.is_none() {

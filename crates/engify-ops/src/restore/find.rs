@@ -214,7 +214,8 @@ fn not_behind(listed: &Listed, moment: Moment) -> bool {
 
 fn too_early(listed: &Listed) -> Error {
     unreachable(format!(
-        "That is before the backup {} of {} (position {}), which is the earliest that can be restored from there.",
+        "That is before the backup {} of {} (position {}), the earliest that can be restored from there. Name a later \
+         moment, or another target with --from.",
         listed.id, listed.created_at, listed.position
     ))
 }

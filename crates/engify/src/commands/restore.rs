@@ -113,11 +113,7 @@ fn tell_restored(restored: &Restored) -> Printed {
         tell_differences(&restored.differences, ("now", "then"))?;
         printer::line("The side database passed all checks. Nothing was touched.")?;
     } else {
-        let written = restored.written;
-        printer::line(format_args!(
-            "Restored and compared: {} documents came back, {} changed, {} went. The journal goes on at {}.",
-            written.inserted, written.replaced, written.removed, written.position
-        ))?;
+        tell_written(restored)?;
     }
     let kept = restored.kept;
     for (count, what) in [
@@ -139,6 +135,20 @@ fn tell_restored(restored: &Restored) -> Printed {
     }
     let seconds = restored.duration_millis as f64 / 1000.0;
     printer::line(format_args!("Took {seconds:.1} s."))
+}
+
+fn tell_written(restored: &Restored) -> Printed {
+    let written = restored.written;
+    if restored.plan.into == "new" {
+        return printer::line(format_args!(
+            "Restored, checked and put in place, as of the position {} of the journal.",
+            restored.plan.position.unwrap_or_default()
+        ));
+    }
+    printer::line(format_args!(
+        "Restored and compared: {} documents came back, {} changed, {} went. The journal goes on at {}.",
+        written.inserted, written.replaced, written.removed, written.position
+    ))
 }
 
 /// What differs between two moments.

@@ -48,7 +48,7 @@ fn a_lost_installation_comes_back_with_three_commands() {
     assert_eq!((code, &plan["into"], &plan["verified"]), (0, &json!("new"), &json!(true)), "{plan:#}");
     assert!(!engify.path("data/engify.db").exists(), "a plan touches nothing");
     let said = engify.run(&["db", "restore", "--yes"]).ended(0);
-    assert!(said.stdout.contains("Restored and compared"), "{said:?}");
+    assert!(said.stdout.contains("put in place"), "{said:?}");
     assert_eq!(documents(&engify, "prompts"), prompts);
     let (code, user) = engify.report(&["admin", "check-user", "ana@example.com", "--json"]);
     assert_eq!(code, 0, "{user:#}");
