@@ -178,6 +178,8 @@ fn by_cause(error: &object_store::Error) -> Option<FailureKind> {
 fn by_words(text: &str) -> FailureKind {
     if ["507", "QuotaExceeded", "StorageFull"].iter().any(|word| text.contains(word)) {
         FailureKind::Full
+    } else if text.contains("NoSuchBucket") {
+        FailureKind::Missing
     } else if text.contains("status code: 5") || text.contains("SlowDown") {
         FailureKind::Refused
     } else {
