@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engify_core::tenancy::Scope;
-use engify_core::{Clock, Error, Result, Secret, Time};
+use engify_core::{Clock, Error, Result, Secret};
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error as Fault;
@@ -42,7 +42,6 @@ use crate::adapter::{CollectionStats, Find, IndexReport, QueryPlan, closed, cove
 use crate::batch::Batch;
 use crate::collection::Collection;
 use crate::journal::Change;
-use crate::snapshot::{collection_of, id_of};
 use crate::store::Options;
 use crate::{Doc, collections};
 
@@ -52,6 +51,7 @@ mod fault;
 mod filter;
 pub(crate) mod indexes;
 mod journal;
+mod loading;
 mod notes;
 mod plan;
 mod restoring;
@@ -61,9 +61,6 @@ mod write;
 
 /// The longest that a write, or looking at an index, may take.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// The longest that one command with whole documents may take.
-const LOAD: Duration = Duration::from_secs(60);
 
 /// How long a server is looked for before the database counts as away.
 const SELECTION: Duration = Duration::from_secs(5);
@@ -177,85 +174,6 @@ impl Mongo {
             written.unwrap_or_else(|_| Err(fault::timeout()))
         });
         written.await.map_err(Error::internal)?
-    }
-
-    /// One moment, the journal's position in it, and whether nothing behind that is in it.
-    pub(crate) async fn snapshot(&self) -> Result<(snapshot::View, u64, bool)> {
-        let _open = self.enter().await?;
-        snapshot::View::open(&self.inner).await
-    }
-
-    /// Inserts or replaces documents of one collection, without journal entries.
-    pub(crate) async fn load(&self, collection: &Collection, docs: Vec<Doc>) -> Result<()> {
-        let _open = self.enter().await?;
-        let write = |doc: Doc| Ok((id_of(collection.name, &doc)?, Some(convert::document(&doc)?)));
-        let writes = docs.into_iter().map(write).collect::<Result<Vec<_>>>()?;
-        snapshot::apply(&self.inner.writer.database, collection.name, writes).await
-    }
-
-    /// Does what the changes say, in order, without journal entries.
-    pub(crate) async fn apply(&self, changes: Vec<Change>) -> Result<()> {
-        let _open = self.enter().await?;
-        let mut rest = changes.into_iter().peekable();
-        while let Some(first) = rest.peek() {
-            let collection = collection_of(&first.collection)?.name;
-            let mut writes = Vec::new();
-            while let Some(change) = rest.next_if(|change| change.collection == collection) {
-                writes.push((change.id, change.document.as_ref().map(convert::document).transpose()?));
-            }
-            snapshot::apply(&self.inner.writer.database, collection, writes).await?;
-        }
-        Ok(())
-    }
-
-    /// Makes the journal go on behind `position`; never moves it back.
-    pub(crate) async fn continue_journal(&self, position: u64) -> Result<()> {
-        let _open = self.enter().await?;
-        let journal = &self.inner.journal;
-        let end = journal.position().await.map_err(|failure| fault::of("journal", failure))?;
-        if position <= end {
-            return Ok(());
-        }
-        restoring::note(&self.inner.writer.database, position).await?;
-        journal.continue_behind(position).await.map_err(|failure| fault::of("journal", failure))
-    }
-
-    /// Marks the database as half-way.
-    pub(crate) async fn begin_restore(&self) -> Result<()> {
-        let _open = self.enter().await?;
-        restoring::begin(&self.inner.writer.database, &self.inner.clock).await
-    }
-
-    /// Says that the restore is still under way.
-    pub(crate) async fn beat_restore(&self) -> Result<()> {
-        let _open = self.enter().await?;
-        restoring::beat(&self.inner.writer.database, &self.inner.clock).await
-    }
-
-    /// Takes the mark away.
-    pub(crate) async fn end_restore(&self) -> Result<()> {
-        let _open = self.enter().await?;
-        restoring::end(&self.inner.writer.database).await
-    }
-
-    pub(crate) async fn trim_journal(&self, position: u64, before: Time) -> Result<u64> {
-        let _open = self.enter().await?;
-        restoring::trim(&self.inner.writer.database, position, before).await
-    }
-
-    pub(crate) async fn note(&self, name: &str) -> Result<Option<String>> {
-        let _open = self.enter().await?;
-        notes::read(&self.inner.writer.database, name).await
-    }
-
-    pub(crate) async fn set_note(&self, name: &str, text: String) -> Result<()> {
-        let _open = self.enter().await?;
-        notes::write(&self.inner.writer.database, name, &text).await
-    }
-
-    pub(crate) async fn journal_trimmed(&self) -> Result<u64> {
-        let _open = self.enter().await?;
-        restoring::trimmed(&self.inner.writer.database).await
     }
 
     /// Makes what is missing; a refusal is a report, not an error.

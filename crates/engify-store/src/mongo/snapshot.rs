@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engify_core::{Error, Kind, Result, Time};
 use futures_util::{Stream, TryStreamExt};
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error as Fault;
 use mongodb::{ClientSession, Database};
 
@@ -176,56 +176,6 @@ fn foreign_documents(collection: &str) -> Error {
              Export them with mongoexport, remove them, and bring them in with engify db import."
         ),
     )
-}
-
-/// Writes whole documents, in order, without journal entries.
-pub(super) async fn apply(
-    database: &Database,
-    collection: &'static str,
-    writes: Vec<(String, Option<Document>)>,
-) -> Result<()> {
-    let mut rest = writes.into_iter().peekable();
-    while let Some((_, first)) = rest.peek() {
-        let removes = first.is_none();
-        let mut same = Vec::new();
-        let mut bytes = 0;
-        // One command holds what the server takes at once: 48 MB, and documents of up to 16 MB each.
-        while bytes < 2 * PAGE_BYTES
-            && let Some((id, document)) = rest.next_if(|(_, document)| document.is_none() == removes)
-        {
-            bytes += document.as_ref().map_or(0, |document| document.to_vec().map_or(0, |bytes| bytes.len()));
-            same.push(match document {
-                Some(document) => doc! { "q": { "_id": id }, "u": document, "upsert": true },
-                None => doc! { "q": { "_id": id }, "limit": 1 },
-            });
-        }
-        let concern = doc! { "w": "majority", "j": true };
-        let command = if removes {
-            doc! { "delete": collection, "deletes": same, "ordered": true, "writeConcern": concern }
-        } else {
-            doc! { "update": collection, "updates": same, "ordered": true, "writeConcern": concern }
-        };
-        let reply = super::within(super::LOAD, collection, database.run_command(command)).await?;
-        refused(collection, &reply)?;
-    }
-    Ok(())
-}
-
-/// What the server says of single writes.
-fn refused(collection: &str, reply: &Document) -> Result<()> {
-    let first = |list: &str| reply.get_array(list).ok().and_then(|list| list.first()?.as_document());
-    if let Some(error) = first("writeErrors") {
-        let text = error.get_str("errmsg").unwrap_or_default();
-        let code = match error.get("code") {
-            Some(Bson::Int32(code)) => *code,
-            _ => 0,
-        };
-        return Err(fault::of_write(collection, code, text));
-    }
-    match reply.get_document("writeConcernError") {
-        Ok(_) => Err(fault::timeout()),
-        Err(_) => Ok(()),
-    }
 }
 
 #[cfg(test)]
