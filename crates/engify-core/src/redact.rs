@@ -98,11 +98,27 @@ fn run(bytes: &[u8], from: usize, is: impl Fn(u8) -> bool) -> usize {
     bytes.get(from..).unwrap_or_default().iter().take_while(|byte| is(**byte)).count()
 }
 
-/// Whether a word can begin here: behind a letter it goes on, unless that letter is the end of an escape (`\n`).
+/// How many bytes from here on are an escape's of JSON, whose backslash is the byte before: 1 of `\n`, 5 of `\u0006`.
+fn escape(bytes: &[u8], at: usize) -> usize {
+    if at == 0 || bytes[at - 1] != b'\\' {
+        return 0;
+    }
+    match bytes.get(at) {
+        Some(b'n' | b'r' | b't' | b'b' | b'f') => 1,
+        Some(b'u') if bytes.get(at + 1..at + 5).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => 5,
+        _ => 0,
+    }
+}
+
+/// Whether an escape ends right before this byte.
+fn is_behind_escape(bytes: &[u8], at: usize) -> bool {
+    [1, 5].into_iter().any(|length| at > length && escape(bytes, at - length) == length)
+}
+
+/// Whether a word can begin here: behind a letter it goes on, unless that letter is the end of an escape.
 fn begins(bytes: &[u8], at: usize) -> bool {
     let Some(before) = at.checked_sub(1) else { return true };
-    let escaped = before > 0 && bytes[before - 1] == b'\\' && b"nrt".contains(&bytes[before]);
-    escaped || !(bytes[before].is_ascii_alphanumeric() || bytes[before] == b'_')
+    is_behind_escape(bytes, at) || !(bytes[before].is_ascii_alphanumeric() || bytes[before] == b'_')
 }
 
 /// An address around the `@` at `at`.
@@ -115,12 +131,9 @@ fn mail(bytes: &[u8], kept: usize, at: usize) -> Option<Found> {
     let ending = name.iter().rposition(|byte| *byte == b'.')?;
     let top = &name[ending + 1..];
     let is_mail = local > 0 && ending > 0 && top.len() >= 2 && top.iter().all(u8::is_ascii_alphabetic);
-    let mut start = at - local;
-    // The letter of an escape is not the address's.
-    if start > kept && bytes[start - 1] == b'\\' && local > 1 && b"nrt".contains(&bytes[start]) {
-        start += 1;
-    }
-    if is_mail { Found::new(start, at + 1 + name.len(), "[redacted:mail]") } else { None }
+    // The letters of an escape are not the address's.
+    let start = at - local + if at - local > kept { escape(bytes, at - local) } else { 0 };
+    if is_mail && start < at { Found::new(start, at + 1 + name.len(), "[redacted:mail]") } else { None }
 }
 
 /// `user:password@` behind `://`.
@@ -184,8 +197,7 @@ fn credential(bytes: &[u8], at: usize) -> Option<Found> {
 fn number(bytes: &[u8], at: usize) -> Option<Found> {
     let open = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+(".contains(&byte);
     let inside = at > 0 && open(bytes[at - 1]);
-    let escaped = at > 1 && bytes[at - 2] == b'\\' && b"nrt".contains(&bytes[at - 1]);
-    if inside && !escaped {
+    if inside && !is_behind_escape(bytes, at) {
         return None;
     }
     let mut digits = [0; 20];
@@ -277,6 +289,11 @@ mod tests {
         for (text, told) in [
             ("to ana.b+c@mail.example.com.", "to [redacted:mail]."),
             (r#"{"m":"a\nana@example.com"}"#, r#"{"m":"a\n[redacted:mail]"}"#),
+            (
+                r#"{"m":"a\u0006ana@example.com\bb@example.com"}"#,
+                r#"{"m":"a\u0006[redacted:mail]\b[redacted:mail]"}"#,
+            ),
+            (r#"{"m":"\u001bsk-abcdefghijklmnop1234"}"#, r#"{"m":"\u001b[redacted:key]"}"#),
             ("call +49 170 1234567 now", "call [redacted:phone] now"),
             ("call (555) 123-4567", "call [redacted:phone]"),
             ("+1 (555) 123-45671 (555) 123-4567", "[redacted:phone] [redacted:phone]"),
