@@ -57,7 +57,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     tally.fail_if_empty("no fault has such a name");
     println!("{}", report::table(&rows));
     if options.filter.is_none() && !options.quick {
-        report::write(workspace, &rows)?;
+        let build = if options.debug { "debug" } else { "release" };
+        report::write(workspace, &rows, build)?;
     }
     tally.print();
     Ok(Outcome::of(tally.is_good()))

@@ -174,11 +174,14 @@ pub(super) fn table(rows: &[Row]) -> String {
     text
 }
 
-/// Puts the table into its page.
-pub(super) fn write(workspace: &Workspace, rows: &[Row]) -> Result<()> {
+/// Puts the table into its page, and what was broken below it.
+pub(super) fn write(workspace: &Workspace, rows: &[Row], build: &str) -> Result<()> {
     let path = workspace.root.join(PAGE);
     let page = std::fs::read_to_string(&path).with_context(|| format!("no {PAGE}"))?;
-    std::fs::write(&path, fitted(&page, &table(rows))?).with_context(|| format!("cannot write {PAGE}"))?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let table =
+        format!("{}\nThe {build} build, everything on one machine with {cores} cores.\n", table(rows));
+    std::fs::write(&path, fitted(&page, &table)?).with_context(|| format!("cannot write {PAGE}"))?;
     eprintln!("faults: wrote {PAGE}");
     Ok(())
 }
