@@ -40,8 +40,8 @@ pub fn list(at: &Frame<'_>, view: &JobsView<'_>) -> Markup {
         let here = view.state == Some(*state);
         links.push((state.as_str(), Some(*count), address("/opshub/jobs", Some(*state), None), here));
     }
-    // Where only some states are shown, a row would have to go when its job goes on.
-    let live = view.cursor.is_none() && view.state.is_none();
+    // Where only some states are shown, a row would have to go when its job goes on; without rows there is no table to follow.
+    let live = view.cursor.is_none() && view.state.is_none() && !view.jobs.is_empty();
     let body = html! {
         (heading("Jobs", html! {
             @if live { button.btn.js type="button" #live data-from=(address("/opshub/jobs/live", None, None)) aria-pressed="false" { "Follow" } }
