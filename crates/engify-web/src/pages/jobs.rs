@@ -56,7 +56,7 @@ pub fn list(at: &Frame<'_>, view: &JobsView<'_>) -> Markup {
             (empty("No jobs", html! { "What is done outside of requests is listed here: 14 days after it was done, 90 days after it failed." }))
         } @else {
             div.card { table.data {
-                thead { tr { th { "Job" } th { "State" } th { "Due" } th { "Tries" } th { "Took" } th { "Note" } } }
+                thead { tr { th { "Job" } th { "State" } th { "When" } th { "Tries" } th { "Took" } th { "Note" } } }
                 tbody #lines { @for job in view.jobs { (row(at, job)) } }
             } }
         }
@@ -75,7 +75,7 @@ pub fn row(at: &Frame<'_>, job: &Job) -> Markup {
         tr.run id=(job.id) {
             td.main { a.cover href={ "/opshub/jobs/" (job.id) } { (figures::label(&job.kind)) } }
             td data-label="State" { (state(job)) }
-            td data-label="Due" { span.quiet { (figures::when(at.now, job.ended_at.unwrap_or(job.due_at))) } }
+            td data-label="When" { span.quiet { (figures::when(at.now, job.ended_at.unwrap_or(job.due_at))) } }
             td.num data-label="Tries" { (job.attempts) }
             td.num data-label="Took" { (took(job)) }
             td data-label="Note" { span.small.faint { (note(job)) } }

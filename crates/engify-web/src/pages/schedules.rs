@@ -34,8 +34,10 @@ fn line(at: &Frame<'_>, row: &ScheduleRow<'_>, may_change: bool) -> Markup {
     html! {
         tr {
             td.main {
-                a href={ "/opshub/schedules/" (schedule.id) } { (figures::label(&schedule.id)) }
-                br; span.small.faint { (row.about) }
+                div {
+                    a href={ "/opshub/schedules/" (schedule.id) } { (figures::label(&schedule.id)) }
+                    br; span.small.faint { (row.about) }
+                }
             }
             td data-label="Times" { code { (schedule.cron) } @if schedule.custom { " " span.chip { "changed" } } }
             td data-label="Next" { (next(at, schedule)) }

@@ -34,6 +34,7 @@ pub(super) struct Sums {
 pub(super) struct Usage {
     pub(super) from: String,
     pub(super) to: String,
+    #[serde(flatten)]
     pub(super) total: Sums,
     pub(super) by_provider: BTreeMap<String, Sums>,
     pub(super) by_organization: BTreeMap<String, Sums>,
