@@ -42,7 +42,7 @@ pub(crate) async fn pages_stay_in_place_while_others_insert(database: Database) 
     let old: Vec<_> = (0..20).map(run_at).collect();
     let batch = old.iter().try_fold(Batch::new(), Batch::insert).expect("runs");
     store.write(batch).await.expect("written");
-    let scope = engify_core::tenancy::Scope::Owner(user.clone());
+    let scope = Scope::Owner(user.clone());
     let newer = run_at(100);
     let query = queries::runs(scope, &queries::RunFilter::default());
     let found = walk(&store, query, 6, async || {
