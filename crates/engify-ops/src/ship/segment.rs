@@ -91,6 +91,8 @@ pub(crate) struct Header {
     pub(crate) is_break: bool,
     /// The segment before, and the SHA-256 of its bytes as hex; none for the first.
     pub(crate) previous: Option<Previous>,
+    /// SHA-256 of the changes behind the header, as hex: damage is seen even where no segment follows.
+    content_sha256: String,
 }
 
 /// The segment before.
@@ -166,10 +168,14 @@ pub(crate) fn read(name: &Name, bytes: &[u8], key: Option<&Key>) -> Result<Segme
     zstd::Decoder::new(packed.as_slice())
         .and_then(|decoder| decoder.take(UNPACKED).read_to_end(&mut plain))
         .map_err(|_| damaged(name, "it is cut or was changed"))?;
-    let mut docs = split(name, &plain)?.into_iter();
-    let header = docs.next().ok_or_else(|| damaged(name, "it is empty"))?;
-    let header: Header =
-        serde_json::from_value(Value::Object(header)).map_err(|_| damaged(name, "it has no header"))?;
+    let length = plain.first_chunk().and_then(|beginning| bson::length(*beginning));
+    let Some((header, content)) = length.and_then(|length| plain.split_at_checked(length)) else {
+        return Err(damaged(name, "it is empty or cut"));
+    };
+    let header = bson::decode(header).ok().map(Value::Object);
+    let header: Header = header
+        .and_then(|header| serde_json::from_value(header).ok())
+        .ok_or_else(|| damaged(name, "it has no header"))?;
     if header.engify_journal > FORMAT {
         return Err(Error::new(
             Kind::Invalid,
@@ -180,7 +186,11 @@ pub(crate) fn read(name: &Name, bytes: &[u8], key: Option<&Key>) -> Result<Segme
     if (header.after, header.to, header.is_break) != (name.after, name.to, name.is_break) {
         return Err(damaged(name, "it is not what its name says"));
     }
-    let changes = docs.map(|doc| change(name, doc)).collect::<Result<Vec<_>>>()?;
+    if hex::encode(Sha256::digest(content)) != header.content_sha256 {
+        return Err(damaged(name, "it was changed"));
+    }
+    let changes =
+        split(name, content)?.into_iter().map(|doc| change(name, doc)).collect::<Result<Vec<_>>>()?;
     let mut before = name.after;
     for change in &changes {
         if change.position <= before || change.position > name.to {
@@ -303,6 +313,14 @@ mod tests {
             assert_eq!(code(&bytes[..bytes.len() - 3], &name()), "journal_damaged");
             assert_eq!(code(&bytes, &Name { to: 10, ..name() }), "journal_damaged");
             assert_eq!(code(b"", &name()), "journal_damaged");
+            for at in 0..bytes.len() {
+                let mut flipped = bytes.to_vec();
+                flipped[at] ^= 1;
+                if let Ok(same) = read(&name(), &flipped, key) {
+                    let all = format!("{:?}", changes());
+                    assert_eq!(format!("{:?}", same.changes), all, "byte {at} changed a change unseen");
+                }
+            }
         }
         let (sealed, _) = write(&name(), None, &changes(), Some(&key)).unwrap();
         assert_eq!(read(&name(), &sealed, None).unwrap_err().code(), "wrong_key");
