@@ -122,13 +122,21 @@ pub(crate) fn write(
     changes: &[Change],
     key: Option<&Key>,
 ) -> Result<(Bytes, String)> {
-    let header =
-        Header { engify_journal: FORMAT, after: name.after, to: name.to, is_break: name.is_break, previous };
+    let mut content = Vec::new();
+    for change in changes {
+        content.extend(bson::encode(&doc(change))?);
+    }
+    let header = Header {
+        engify_journal: FORMAT,
+        after: name.after,
+        to: name.to,
+        is_break: name.is_break,
+        previous,
+        content_sha256: hex::encode(Sha256::digest(&content)),
+    };
     let header = serde_json::to_value(header).map_err(Error::internal)?;
     let mut plain = bson::encode(&object(header)?)?;
-    for change in changes {
-        plain.extend(bson::encode(&doc(change))?);
-    }
+    plain.append(&mut content);
     let packed = zstd::bulk::compress(&plain, 3).map_err(Error::internal)?;
     let bytes = match key {
         None => packed,
