@@ -66,7 +66,8 @@ pub async fn settled(store: &Store, parent: &Path, clock: &Clock) -> Result<(Sna
     copy(&mut snapshot, scratch.store(), &|_| ()).await?;
     let mut position = snapshot.position();
     drop(snapshot);
-    let end = store.journal_position().await?;
+    // What the walk can have seen, and not only what is settled: a later commit may stand behind a gap that is still open.
+    let end = store.journal_settled().await?;
     while position < end {
         let changes = store.journal_after(position, engify_store::LIMIT).await?;
         let Some(last) = changes.last().map(|change| change.position) else { break };

@@ -181,7 +181,7 @@ impl Journal {
     }
 
     /// The last position that was given out, and when.
-    async fn top(&self) -> Result<(u64, Time), mongodb::error::Error> {
+    pub(super) async fn top(&self) -> Result<(u64, Time), mongodb::error::Error> {
         let counted = self.counter.find_one(doc! { "_id": "journal" }).await?.unwrap_or_default();
         Ok((whole(counted.get("position")), time(counted.get("at"))))
     }

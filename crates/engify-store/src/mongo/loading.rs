@@ -7,7 +7,8 @@ use engify_core::{Result, Time};
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 
-use super::{Mongo, convert, fault, notes, restoring, snapshot, within};
+use super::journal::PATIENCE;
+use super::{DEADLINE, Mongo, convert, fault, notes, restoring, snapshot, within};
 use crate::Doc;
 use crate::collection::Collection;
 use crate::journal::Change;
@@ -15,6 +16,9 @@ use crate::snapshot::{PAGE_BYTES, collection_of, id_of};
 
 /// The longest that one command with whole documents may take.
 const LOAD: Duration = Duration::from_secs(60);
+
+/// The wait between two looks at whether the journal is settled; a writer commits in about that time.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Mongo {
     /// One moment, the journal's position in it, and whether nothing behind that is in it.
@@ -44,6 +48,20 @@ impl Mongo {
             write_all(&self.inner.writer.database, collection, writes).await?;
         }
         Ok(())
+    }
+
+    /// The last position that was given out, once nothing before it is still to come.
+    pub(crate) async fn journal_settled(&self) -> Result<u64> {
+        let _open = self.enter().await?;
+        let failed = |failure| fault::of("journal", failure);
+        let end = self.inner.journal.top().await.map_err(failed)?.0;
+        let settled = async {
+            while self.inner.journal.position().await.map_err(failed)? < end {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            Ok(end)
+        };
+        tokio::time::timeout(PATIENCE + DEADLINE, settled).await.map_err(|_| fault::timeout())?
     }
 
     /// Makes the journal go on behind `position`; never moves it back.

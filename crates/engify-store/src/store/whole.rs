@@ -65,6 +65,18 @@ impl Store {
         }
     }
 
+    /// A position that covers everything that anybody can have read by now; all of it can be read from the journal. Waits
+    /// for commits that are under way, on MongoDB up to 40 s where a writer died in the middle of one.
+    ///
+    /// # Errors
+    /// As [`Store::get`]; `database_timeout`.
+    pub async fn journal_settled(&self) -> Result<u64> {
+        match &self.inner.backend {
+            Backend::Sqlite(sqlite) => sqlite.journal_position().await,
+            Backend::Mongo(mongo, _) => Box::pin(mongo.journal_settled()).await,
+        }
+    }
+
     /// Makes the journal go on behind `position`, as if everything up to it were in it; never moves it back.
     ///
     /// # Errors

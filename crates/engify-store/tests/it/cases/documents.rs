@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use engify_core::Time;
 use engify_core::audit::AuditBlock;
-use engify_core::backup::{Backup, Drill};
+use engify_core::backup::{Backup, Drill, Shipping};
 use engify_core::factor::{Ceremony, Factors, HalfSession, Passkey};
 use engify_core::identity::{LinkedIdentity, OauthTicket};
 use engify_core::ids::UserId;
@@ -83,6 +83,11 @@ pub(crate) async fn every_entity_comes_back_as_it_was(database: Database) {
         "_id": "b", "kind": "daily", "state": "verified", "createdAt": NOON, "finishedAt": NOON, "position": 7,
         "documents": 1, "bytes": 2, "sha256": "h", "target": "file:/b", "encrypted": true, "durationMillis": 3,
         "verifiedAt": NOON, "replicatedAt": null, "failure": null,
+    })))
+    .await;
+    check(&store, &written::<Shipping>(json!({
+        "_id": "file:/b", "holder": "h", "heldUntil": NOON, "position": 7, "shippedAt": NOON, "failingSince": null,
+        "failure": null,
     })))
     .await;
     check(&store, &written::<Drill>(json!({
