@@ -36,7 +36,8 @@ pub fn located(text: &str) -> Result<Located> {
         Some(rest) => "s3://".len() + rest.find('/').unwrap_or(rest.len()),
         None => "file:".len(),
     };
-    let (head, path) = text.split_at(head);
+    // `s3://` alone has lost its slashes by now; it is refused below.
+    let (head, path) = text.split_at_checked(head).unwrap_or((text, ""));
     let (before, id) = match path.rsplit_once('/').map(|(before, id)| (before, BackupId::parse(id))) {
         Some((before, Ok(id))) => (before.strip_suffix(BACKUPS), Some(id)),
         _ => (None, None),
