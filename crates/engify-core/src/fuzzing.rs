@@ -62,7 +62,8 @@ pub fn settings(bytes: &[u8]) {
     let text = text(bytes);
     let given: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
     let _ = settings::load(|name| given.get(name).map(|value| (*value).to_owned()));
-    let is_secret = |name| settings::SETTINGS.iter().any(|setting| setting.secret && setting.name == name);
+    let is_secret =
+        |name: &str| settings::SETTINGS.iter().any(|setting| setting.secret && setting.name == name);
     let marked = |name: &str| {
         let value = *given.get(name)?;
         Some(if is_secret(name) { format!("{value}{MARK}") } else { value.to_owned() })
