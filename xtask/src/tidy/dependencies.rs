@@ -13,9 +13,9 @@ use crate::workspace::Workspace;
 const BANNED: &[&str] = &["openssl-sys", "native-tls", "aws-lc-sys", "cmake", "bindgen"];
 
 /// Crates in the binary's own tree, build scripts included. Each costs seconds of everybody's cold build and is
-/// somebody to trust; 346 were there when the bound was set. Raise it knowingly, with the reason in
+/// somebody to trust; 346 were there when it was first set, and `age` alone brought 70. Raise it knowingly, with the reason in
 /// docs/dependencies.md.
-const MAX_CRATES: usize = 480;
+const MAX_CRATES: usize = 575;
 
 const REASONS: &str = "docs/dependencies.md";
 
