@@ -1,4 +1,5 @@
 // The browser tests: `cargo xtask e2e [NAME…]`. One named check per promise; the steps and the pages live in lib/.
+import * as backups from "./lib/backups.mjs";
 import { Checks, expect } from "./lib/checks.mjs";
 import * as factors from "./lib/factors.mjs";
 import * as job from "./lib/job.mjs";
@@ -203,6 +204,18 @@ checks.add("Escape closes a question and leaves the search", async (open) => {
   await page.keyboard.press("Escape");
   expect(await page.evaluate(() => document.activeElement.id !== "q"), "Escape stays in the search");
 });
+
+for (const javaScript of [true, false]) {
+  checks.add(`a backup and the way back ${javaScript ? "with" : "without"} JavaScript`, async (open) => {
+    const { page, troubles } = await open({ javaScript, state: await people.state("admin") });
+    const prompt = await backups.makePrompt(page, `To be lost ${javaScript}`);
+    await backups.backUp(page);
+    await backups.lose(page, prompt);
+    await backups.restore(page);
+    expect((await page.request.get(prompt)).status() === 200, "what was lost did not come back");
+    expect(troubles.length === 0, troubles.join("; "));
+  });
+}
 
 checks.add("the copy button copies", async (open) => {
   const { page } = await open({ grant: ["clipboard-read", "clipboard-write"] });

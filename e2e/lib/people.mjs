@@ -2,7 +2,7 @@
 import { makeOrganization } from "./team.mjs";
 import { need, visitor } from "./world.mjs";
 
-const PASSWORD = "correct horse battery staple 7";
+export const PASSWORD = "correct horse battery staple 7";
 let count = 0;
 
 /** Someone who has no account yet. */

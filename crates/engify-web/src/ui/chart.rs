@@ -146,10 +146,10 @@ pub fn level(share: f64, class: &str) -> Markup {
 
 fn numbers(series: &Series) -> Markup {
     html! {
-        table.sr {
+        div.sr { table {
             caption { (series.name) @if let Some((_, name)) = &series.limit { ", " (name) } }
             tbody { @for point in &series.points { tr { th scope="row" { (point.label) } td { (point.text) } } } }
-        }
+        } }
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn card(at: &Frame<'_>, recent: &[Backup], coverage: &[Coverage]) -> 
     let from = at.now.minus(WINDOW);
     let aside = html! { span.small.faint { (figures::day(from)) " to today" } };
     let body = html! {
-        dl.facts {
+        div.stack { dl.facts {
             @for (number, one) in coverage.iter().enumerate() {
                 dt { (if number == 0 { "Any moment" } else { "Second place" }) }
                 dd { (journal(one, at.now, from)) }
@@ -27,7 +27,7 @@ pub(super) fn card(at: &Frame<'_>, recent: &[Backup], coverage: &[Coverage]) -> 
                 dd { (backups(*kind, recent, at.now, from)) }
             }
         }
-        p.small.faint { "Tall: proven. Half: taken, not proven yet. Low: failed. The list below says the same in words." }
+        p.small.faint { "Tall: proven. Half: taken, not proven yet. Low: failed. The list below says the same in words." } }
     };
     crate::ui::card("Last 30 days", aside, body)
 }
