@@ -8,10 +8,11 @@ use engify_core::{Error, Kind, Result, Time};
 use futures_util::{Stream, TryStreamExt};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error as Fault;
+use mongodb::options::ReturnDocument;
 use mongodb::{ClientSession, Database};
 
 use super::journal::{PATIENCE, signed, time, whole};
-use super::{DEADLINE, Inner, convert, fault};
+use super::{DEADLINE, Inner, convert, fault, within};
 use crate::Doc;
 use crate::collection::Collection;
 use crate::snapshot::{PAGE, PAGE_BYTES};
@@ -48,8 +49,8 @@ impl View {
             let Ok(Ok(seen)) = tokio::time::timeout(DEADLINE, seen(&database, &mut session)).await else {
                 break;
             };
-            // A server that answers without naming the moment reads whatever is there.
-            if session.snapshot_time().is_none() {
+            // A server that names no moment, or does not keep to it, reads whatever is there.
+            if session.snapshot_time().is_none() || !keeps_still(&database, &mut session).await? {
                 break;
             }
             let settled = seen.settled(inner.clock.now().minus(PATIENCE));
@@ -151,6 +152,21 @@ async fn seen(database: &Database, session: &mut ClientSession) -> Result<Seen, 
     let entries: Vec<Document> = cursor.stream(session).try_collect().await?;
     let stamps = entries.iter().map(|entry| (whole(entry.get("_id")), time(entry.get("at")))).collect();
     Ok(Seen { top, stamps })
+}
+
+/// Whether what is written now stays out of the session's sight. Some servers that speak the protocol accept snapshot reads,
+/// name a moment and read whatever is there.
+async fn keeps_still(database: &Database, session: &mut ClientSession) -> Result<bool> {
+    let meta = database.collection::<Document>("meta");
+    let name = doc! { "_id": "snapshots" };
+    let written = meta
+        .find_one_and_update(name.clone(), doc! { "$inc": { "count": 1_i64 } })
+        .upsert(true)
+        .return_document(ReturnDocument::After);
+    let written = within(DEADLINE, "meta", written).await?.unwrap_or_default();
+    let read = meta.find_one(name).session(session).max_time(DEADLINE);
+    let read = within(DEADLINE, "meta", read).await?.unwrap_or_default();
+    Ok(whole(read.get("count")) < whole(written.get("count")))
 }
 
 /// The server has no trace of the moment any more: snapshot too old, snapshot unavailable.
