@@ -120,7 +120,8 @@ fn told_to_stop_under_load_it_fails_no_request() {
 #[test]
 #[cfg(unix)]
 fn at_the_keyboard_there_is_no_grace() {
-    let server = Server::start(&Engify::new().with("ENGIFY_STOP_GRACE_SECONDS", "60"));
+    let engify = Engify::new().with("ENGIFY_STOP_GRACE_SECONDS", "60");
+    let server = Server::start(&engify);
     let told = Instant::now();
     let (_, log, code) = server.signalled("-INT");
     assert_eq!(code, Some(0), "{log}");
