@@ -46,14 +46,17 @@ pub async fn coverage(ctx: &Ctx, backups: &[Backup]) -> Result<Vec<Coverage>> {
     let at = |place: &ObjectPlace| {
         let target = place.to_string();
         let first = backups.iter().filter(|backup| is_at(backup, &target, settings.replica.as_ref()));
-        let first = first.map(|backup| backup.created_at).min();
+        let since = first.map(|backup| backup.created_at.max(oldest)).min();
         let shipping = shipped.iter().find(|one| one.id == target);
         let position = shipping.map_or(0, |one| one.position);
         let behind = end.saturating_sub(position);
         let last = shipping.and_then(|one| one.shipped_at);
         Coverage {
-            since: first.map(|first| first.max(oldest)),
-            until: last.map(|last| if behind == 0 { ctx.now() } else { last }),
+            since,
+            // A backup is a moment too, however long ago something was shipped.
+            until: last.map(|last| {
+                if behind == 0 { ctx.now() } else { since.map_or(last, |since| since.max(last)) }
+            }),
             position,
             behind,
             failing_since: shipping.and_then(|one| one.failing_since),
