@@ -141,7 +141,8 @@ impl Journal {
                 return Ok((changes, true));
             }
             for entry in entries {
-                if entry.position != seen + 1 && entry.at > settled {
+                let open = entry.position != seen + 1 && entry.at > settled;
+                if open && entry.position > self.trimmed().await? + 1 {
                     return Ok((changes, false));
                 }
                 seen = entry.position;
@@ -184,6 +185,12 @@ impl Journal {
     pub(super) async fn top(&self) -> Result<(u64, Time), mongodb::error::Error> {
         let counted = self.counter.find_one(doc! { "_id": "journal" }).await?.unwrap_or_default();
         Ok((whole(counted.get("position")), time(counted.get("at"))))
+    }
+
+    /// Up to where the old end was taken away: a gap in there is none.
+    async fn trimmed(&self) -> Result<u64, mongodb::error::Error> {
+        let noted = self.counter.find_one(doc! { "_id": "journal_trimmed" }).await?;
+        Ok(noted.map_or(0, |noted| whole(noted.get("position"))))
     }
 
     async fn read(&self, filter: Document, limit: u32) -> Result<Vec<Entry>, mongodb::error::Error> {
