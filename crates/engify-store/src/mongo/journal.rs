@@ -157,6 +157,7 @@ impl Journal {
         let (top, mut newest) = self.top().await?;
         let settled = self.clock.now().minus(PATIENCE);
         let (mut end, mut position) = (top, top);
+        let mut trimmed = None;
         for window in 0.. {
             let start = end.saturating_sub(WINDOW);
             let ids: Vec<i64> = (start + 1..=end).map(signed).collect();
@@ -167,7 +168,10 @@ impl Journal {
                     Some(at) => newest = *at,
                     None => {
                         gaps = true;
-                        if newest > settled {
+                        if newest > settled && trimmed.is_none() {
+                            trimmed = Some(self.trimmed().await?);
+                        }
+                        if newest > settled && trimmed.is_none_or(|trimmed| number > trimmed) {
                             position = number - 1;
                         }
                     }
