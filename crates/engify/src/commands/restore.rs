@@ -9,6 +9,7 @@ use engify_ops::diff::CollectionDiff;
 use engify_ops::drill;
 use engify_ops::restore::{self, Live, Moment, Plan, Restored, Site, Wish};
 use engify_store::Target;
+use serde_json::json;
 
 use super::backup::Bars;
 use super::begin;
@@ -203,7 +204,12 @@ pub(super) async fn drill(environment: &Environment, options: Drill) -> Ended {
     store.close().await;
     let drilled = drilled?;
     if options.report.json {
-        printer::json(&drilled)?;
+        printer::json(&json!({
+            "id": drilled.id, "kind": drilled.kind, "outcome": drilled.outcome,
+            "startedAt": drilled.started_at, "finishedAt": drilled.finished_at,
+            "rtoSeconds": drilled.rto_seconds, "rpoSeconds": drilled.rpo_seconds,
+            "goals": drilled.goals, "steps": drilled.steps,
+        }))?;
     } else {
         let row = |step: &engify_core::backup::DrillStep| {
             [step.name.clone(), format!("{:.2} s", step.seconds), step.found.clone()]

@@ -132,6 +132,7 @@ fn a_drill_measures_and_keeps_its_record() {
     let engify = inhabited();
     let (code, drilled) = engify.report(&["db", "drill", "restore", "--json"]);
     assert_eq!((code, &drilled["outcome"]), (0, &json!("passed")), "{drilled:#}");
+    assert!(drilled["id"].is_string() && drilled["_id"].is_null(), "{drilled:#}");
     assert!(drilled["rtoSeconds"].as_f64().unwrap() > 0.0 && drilled["rpoSeconds"].as_f64().unwrap() <= 2.0);
     assert_eq!(documents(&engify, "drills"), 1);
     let hasty = engify.with("ENGIFY_RECOVERY_GOALS", "rto=1,rpo=1");
