@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
+    clippy::panic,
     reason = "a test that meets the unexpected should stop there; clippy spares only the test functions themselves"
 )]
 
