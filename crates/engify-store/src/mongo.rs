@@ -24,12 +24,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engify_core::tenancy::Scope;
-use engify_core::{Clock, Error, Result, Secret};
+use engify_core::{Error, Result, Secret};
 use futures_util::TryStreamExt;
+use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error as Fault;
 use mongodb::options::{ClientOptions, Hint, WriteConcern};
-use mongodb::{Client, Database};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tracing::{debug, warn};
 
@@ -74,9 +74,6 @@ const POOL: u32 = 64;
 /// The database where the connection string names none.
 const DATABASE: &str = "engify";
 
-/// The schema that this program writes; see `meta`, `_id: "schema"`.
-const SCHEMA: i64 = 1;
-
 /// A MongoDB database.
 #[derive(Debug)]
 pub(crate) struct Mongo {
@@ -115,7 +112,7 @@ impl Mongo {
                  batch may leave half of it. Start it with --replSet and run rs.initiate() once, or use Atlas"
             );
         }
-        check_schema(&database, &options.clock).await?;
+        notes::prepare(&database, &options.clock).await?;
         if !options.unfinished_restore {
             restoring::refuse_unfinished(&database).await?;
         }
@@ -370,38 +367,6 @@ async fn client(uri: &Secret<String>) -> Result<(Client, Sight)> {
     options.sdam_event_handler = Some(handler);
     let client = Client::with_options(options).map_err(|failure| fault::of_uri(&failure))?;
     Ok((client, sight))
-}
-
-/// Notes the schema's version in an empty database, and refuses one that a newer program wrote.
-async fn check_schema(database: &Database, clock: &Clock) -> Result<()> {
-    let meta = database.collection::<Document>("meta");
-    let made = mongodb::bson::DateTime::from_millis(clock.now().millis());
-    let noted = meta
-        .update_one(doc! { "_id": "schema" }, doc! { "$setOnInsert": { "version": SCHEMA, "at": made } })
-        .upsert(true);
-    match tokio::time::timeout(DEADLINE, noted.into_future()).await.map_err(|_| fault::timeout())? {
-        // Two programs that start at once both insert; one of them finds it done.
-        Err(failure) if !matches!(fault::code(&failure), Some((11_000, _))) => {
-            return Err(fault::of("meta", failure));
-        }
-        _ => {}
-    }
-    let schema = within(DEADLINE, "meta", meta.find_one(doc! { "_id": "schema" })).await?.unwrap_or_default();
-    let version = match schema.get("version") {
-        Some(Bson::Int32(version)) => i64::from(*version),
-        Some(Bson::Int64(version)) => *version,
-        _ => SCHEMA,
-    };
-    if version > SCHEMA {
-        return Err(Error::unavailable(
-            "database_newer",
-            format!(
-                "The database was written by a newer Engify (schema {version}, this program knows {SCHEMA}). Install that \
-                 version again, or restore a backup from before."
-            ),
-        ));
-    }
-    Ok(())
 }
 
 /// Runs an operation of the driver with a deadline and reads its failure.

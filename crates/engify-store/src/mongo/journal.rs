@@ -75,6 +75,9 @@ impl Journal {
             .write_concern(WriteConcern::builder().w(Acknowledgment::Nodes(1)).build())
             .await?;
         let last = counted.as_ref().map_or(0, |counted| whole(counted.get("position")));
+        if last < count.unsigned_abs() {
+            return Err(mongodb::error::Error::custom("the counter of the journal was not answered"));
+        }
         let first = last.saturating_sub(count.unsigned_abs()) + 1;
         Ok((at, ticket.at(first, last)))
     }
