@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engify_core::tenancy::Scope;
-use engify_core::{Error, Result, Secret};
+use engify_core::{Clock, Error, Result, Secret};
 use futures_util::TryStreamExt;
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
