@@ -205,6 +205,7 @@ pub(crate) async fn prompt(app: &App, slug: &Slug) -> Result<Option<Arc<Prompt>>
 /// A failed load is shared by its askers; each gets an error of its own.
 fn shared(error: Arc<Error>) -> Error {
     let mine = Error::new(error.kind(), error.code(), error.message().to_owned()).because(error.to_string());
+    let mine = if error.is_told() { mine.told() } else { mine };
     match error.retry_wait() {
         Some(wait) => mine.retry_after(wait),
         None => mine,

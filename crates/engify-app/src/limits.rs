@@ -15,6 +15,8 @@ use engify_core::permission::Role;
 use engify_core::settings::{Tier, Tiers};
 use engify_core::{Clock, Error, Kind, Result, Time};
 
+pub use engify_core::error::Standing;
+
 /// So many in this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
@@ -41,8 +43,6 @@ impl Limit {
 pub mod presets {
     use super::Limit;
 
-    /// Reads: 600 a minute.
-    pub const READ: Limit = Limit::new("read", 600, 60);
     /// Writes: 600 a minute.
     pub const WRITE: Limit = Limit::new("write", 600, 60);
     /// The guide's `user-create`: 5 per 5 minutes.
@@ -86,17 +86,6 @@ pub fn tier(tiers: &Tiers, role: Option<Role>) -> Tier {
     }
 }
 
-/// What is left after a request.
-#[derive(Debug, Clone, Copy)]
-pub struct Standing {
-    /// The limit itself.
-    pub limit: u64,
-    /// How many more fit now.
-    pub remaining: u64,
-    /// When the window ends.
-    pub reset: Time,
-}
-
 /// Counts what callers take: in the memory that replicas share, or in this process's own.
 pub struct Limiter {
     clock: Clock,
@@ -124,7 +113,8 @@ impl Limiter {
             limit.window.as_secs(),
             limit.name
         );
-        Err(Error::new(Kind::RateLimited, "rate_limited", message).retry_after(asked.wait))
+        let refusal = Error::new(Kind::RateLimited, "rate_limited", message).retry_after(asked.wait);
+        Err(refusal.at_limit(self.standing_of(limit, asked)))
     }
 
     /// Adds what was used without asking whether it fits: tokens are known only afterwards.

@@ -194,7 +194,9 @@ impl Writer {
             match self.store.write(batch).await {
                 Ok(_) => return,
                 Err(fault) if fault.is_ours() && fault.kind() != engify_core::Kind::Internal => {
-                    tracing::error!(error = ?fault, writes, "recorder.database_away: trying again");
+                    if !fault.is_told() {
+                        tracing::error!(error = ?fault, writes, "recorder.database_away: trying again");
+                    }
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(5));
                 }

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use crate::clock::Time;
+
 /// The result of everything that can fail in a way a caller may see.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -47,6 +49,17 @@ pub struct Detail {
     pub issue: String,
 }
 
+/// Where a caller stands with a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The limit itself.
+    pub limit: u64,
+    /// How many more fit now.
+    pub remaining: u64,
+    /// When the window ends.
+    pub reset: Time,
+}
+
 /// A failure with a public face and a private cause.
 pub struct Error {
     kind: Kind,
@@ -54,13 +67,24 @@ pub struct Error {
     message: Cow<'static, str>,
     details: Vec<Detail>,
     retry_after: Option<Duration>,
+    standing: Option<Box<Standing>>,
+    told: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// A failure of `kind`, with its stable `code` (`snake_case`) and a sentence that is safe to show.
     pub fn new(kind: Kind, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, code, message: message.into(), details: Vec::new(), retry_after: None, source: None }
+        Self {
+            kind,
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            retry_after: None,
+            standing: None,
+            told: false,
+            source: None,
+        }
     }
 
     /// The request breaks a rule; say which with [`Error::detail`].
@@ -124,6 +148,20 @@ impl Error {
         self
     }
 
+    /// Says which limit was reached.
+    #[must_use]
+    pub fn at_limit(mut self, standing: Standing) -> Self {
+        self.standing = Some(Box::new(standing));
+        self
+    }
+
+    /// The log tells of the cause already, once for all who meet it: whoever meets it adds no line.
+    #[must_use]
+    pub fn told(mut self) -> Self {
+        self.told = true;
+        self
+    }
+
     /// Attaches the private cause, for the log.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -154,6 +192,16 @@ impl Error {
     /// When another try makes sense.
     pub fn retry_wait(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// The limit that was reached, where it is about one.
+    pub fn standing(&self) -> Option<&Standing> {
+        self.standing.as_deref()
+    }
+
+    /// Whether the log tells of the cause already.
+    pub fn is_told(&self) -> bool {
+        self.told
     }
 
     /// True for our own defects and missing dependencies: what an operator must see.

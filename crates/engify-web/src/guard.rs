@@ -16,14 +16,14 @@ use engify_app::{Actor, Ctx, Origin, audit};
 use engify_core::permission::Permission;
 use engify_core::{Error, Kind, Result, Secret};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use http_body_util::BodyExt;
 
 use crate::extract::BodyBound;
 use crate::outer::{RequestId, Seen};
 use crate::page_cache::{Kept, LARGEST};
 use crate::policy::{Access, Policy};
-use crate::reply::Failure;
+use crate::reply::{Failure, LIMIT, write_standing};
 use crate::route::{Route, too_large};
 use crate::security;
 use crate::site;
@@ -65,7 +65,7 @@ impl Guard {
         let back = back(&parts, &path);
         let ctx = match self.ctx(&parts).await {
             Ok(ctx) => ctx,
-            Err(error) => return self.refuse(error, None, &path, &back),
+            Err(error) => return self.refuse(error, None, (&path, &back)),
         };
         let standing = match self.admit(&ctx, &parts.headers).await {
             Ok(standing) => standing,
@@ -75,7 +75,7 @@ impl Guard {
                 {
                     audit::refused(&ctx, &format!("{method} {}", self.path), permission).await;
                 }
-                return self.refuse(error, Some(ctx), &path, &back);
+                return self.refuse(error, Some(ctx), (&path, &back));
             }
         };
         parts.extensions.insert(ctx.clone());
@@ -88,9 +88,7 @@ impl Guard {
             }
             _ => self.answer(request, next, &page).await,
         };
-        response
-            .extensions_mut()
-            .insert(Seen { route: self.path, user: ctx.user_id().map(ToString::to_string) });
+        self.note(&mut response, Some(&ctx));
         if let Some(standing) = standing
             && !response.headers().contains_key(&LIMIT)
         {
@@ -230,16 +228,25 @@ impl Guard {
         ctx.require(Permission::SystemRead)
     }
 
-    fn refuse(&self, error: Error, ctx: Option<Ctx>, path: &str, back: &str) -> Response {
+    fn refuse(&self, error: Error, ctx: Option<Ctx>, (path, back): (&str, &str)) -> Response {
         let stranger = error.kind() == Kind::Unauthenticated;
-        if self.is_page && stranger && ctx.is_some() {
-            return Redirect::to(&format!("/login?next={}", site::escape(back))).into_response();
-        }
-        let response = Failure(error).into_response();
-        match ctx {
-            Some(ctx) if self.is_page => site::with_face(&self.web, &ctx, (path, back), response),
-            _ => response,
-        }
+        let mut response = match &ctx {
+            Some(_) if self.is_page && stranger => {
+                Redirect::to(&format!("/login?next={}", site::escape(back))).into_response()
+            }
+            Some(ctx) if self.is_page => {
+                site::with_face(&self.web, ctx, (path, back), Failure(error).into_response())
+            }
+            _ => Failure(error).into_response(),
+        };
+        self.note(&mut response, ctx.as_ref());
+        response
+    }
+
+    /// Leaves word of the route and the person, for the log and the figures.
+    fn note(&self, response: &mut Response, ctx: Option<&Ctx>) {
+        let user = ctx.and_then(Ctx::user_id).map(ToString::to_string);
+        response.extensions_mut().insert(Seen { route: self.path, user });
     }
 }
 
@@ -250,19 +257,6 @@ const PASSED_ON: [HeaderName; 4] = [
     HeaderName::from_static("x-forwarded-for"),
     HeaderName::from_static("x-real-ip"),
 ];
-
-const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-
-/// Tells a caller what is left.
-pub(crate) fn write_standing(headers: &mut HeaderMap, standing: &Standing) {
-    headers.insert(LIMIT, HeaderValue::from(standing.limit));
-    headers.insert(REMAINING, HeaderValue::from(standing.remaining));
-    if let Ok(reset) = HeaderValue::from_str(&standing.reset.to_string()) {
-        headers.insert(RESET, reset);
-    }
-}
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()

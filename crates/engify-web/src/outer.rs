@@ -241,6 +241,10 @@ fn class(status: StatusCode) -> &'static str {
 /// The line for an operator, with the private cause; what a caller got wrong is at debug.
 fn log_failure(error: &Error, id: &str) {
     match error.kind() {
+        // One line an outage, not one a request: that of the request itself says that it failed.
+        _ if error.is_told() => {
+            tracing::debug!(target: "http", { request.id = id, error = %error }, "request.failed")
+        }
         Kind::Internal | Kind::Unavailable => {
             tracing::error!(target: "http", { request.id = id, error = %Causes(error) }, "request.failed");
         }

@@ -1,9 +1,9 @@
 //! Replies: the one match from error kinds to statuses, the JSON of failures and lists.
 
 use axum::response::{IntoResponse, Response};
-use engify_core::error::Detail;
+use engify_core::error::{Detail, Standing};
 use engify_core::{Error, Kind};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 /// When another try makes sense where something is away that does not say so itself.
@@ -81,6 +81,9 @@ impl IntoResponse for Failure {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
+        if let Some(standing) = error.standing() {
+            write_standing(response.headers_mut(), standing);
+        }
         if error.kind() == Kind::Unauthenticated {
             response
                 .headers_mut()
@@ -89,6 +92,20 @@ impl IntoResponse for Failure {
         // The body is written by `outer`, which knows the request's id.
         response.extensions_mut().insert(Failed(std::sync::Arc::new(error)));
         response
+    }
+}
+
+/// How much the limit of a route allows; there where the handler told of a limit of its own.
+pub(crate) const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// Tells a caller what is left.
+pub(crate) fn write_standing(headers: &mut HeaderMap, standing: &Standing) {
+    headers.insert(LIMIT, HeaderValue::from(standing.limit));
+    headers.insert(REMAINING, HeaderValue::from(standing.remaining));
+    if let Ok(reset) = HeaderValue::from_str(&standing.reset.to_string()) {
+        headers.insert(RESET, reset);
     }
 }
 

@@ -54,7 +54,9 @@ async fn left(ctx: &Ctx, limit: Limit, who: &str, whose: &str) -> Result<()> {
     }
     let wait = u64::try_from(standing.reset.millis() - ctx.now().millis()).unwrap_or(0);
     let message = format!("{whose} {} tokens a day are used up. Dry runs still work.", limit.max);
-    Err(Error::new(Kind::RateLimited, "rate_limited", message).retry_after(Duration::from_millis(wait)))
+    let refusal =
+        Error::new(Kind::RateLimited, "rate_limited", message).retry_after(Duration::from_millis(wait));
+    Err(refusal.at_limit(standing))
 }
 
 fn tokens_a_day(max: u64) -> Limit {

@@ -108,7 +108,7 @@ impl Work {
             match worked {
                 Ok(()) => (due, away) = (Instant::now() + GATHER, false),
                 Err(fault) => {
-                    if !away {
+                    if !away && !fault.is_told() {
                         tracing::error!(error = %fault, waiting = self.waiting.len(), "audit.unsealed: trying again");
                     }
                     (due, away) = (Instant::now() + AGAIN, true);

@@ -45,7 +45,9 @@ pub fn start(app: &App) {
             let rest = match round(&app).await {
                 Ok(round) => round.rest(app.clock().now()),
                 Err(fault) => {
-                    tracing::error!(error = ?fault, "jobs.database_away: trying again");
+                    if !fault.is_told() {
+                        tracing::error!(error = ?fault, "jobs.database_away: trying again");
+                    }
                     AWAY
                 }
             };

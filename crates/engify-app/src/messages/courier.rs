@@ -87,7 +87,9 @@ pub(crate) fn start(app: &App) {
             let rest = match carry(&app).await {
                 Ok(rest) => rest,
                 Err(fault) => {
-                    tracing::error!(error = ?fault, "courier.database_away: trying again");
+                    if !fault.is_told() {
+                        tracing::error!(error = ?fault, "courier.database_away: trying again");
+                    }
                     AWAY
                 }
             };

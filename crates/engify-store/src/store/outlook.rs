@@ -61,7 +61,7 @@ impl Outlook {
             return Ok(());
         }
         let why = self.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Err(unavailable(why).retry_after(AGAIN))
+        Err(unavailable(why).retry_after(AGAIN).told())
     }
 
     /// Waits until the database is known to be away, for those who asked it before; the failure to give them.

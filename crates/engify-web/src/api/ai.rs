@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::limit;
 use crate::extract::{Caller, Json, Query};
-use crate::guard::write_standing;
 use crate::policy::Policy;
-use crate::reply::{Done, List, Reply, json};
+use crate::reply::{Done, List, Reply, json, write_standing};
 use crate::route::Route;
 use crate::sse;
 use crate::views::RunView;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use engify_core::Time;
 use engify_testkit::TestApp;
 use serde_json::json;
 
@@ -140,6 +141,27 @@ async fn spoofed_addresses_are_no_way_around_a_limit() {
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 1, "{statuses:?}");
     let statuses = tries(&stranger, |number| format!("203.0.113.9, 198.51.100.{number}")).await;
     assert!(!statuses.contains(&429), "people behind one proxy do not share: {statuses:?}");
+}
+
+#[tokio::test]
+async fn whoever_is_refused_is_told_the_limit_and_the_second_from_which_one_more_fits() {
+    let test = TestApp::start().await;
+    let stranger = Client::of(&test);
+    let sign_up = async || stranger.post("/api/auth/signup", &json!({})).await;
+    for left in ["4", "3", "2", "1", "0"] {
+        assert_eq!(sign_up().await.headers["x-ratelimit-remaining"], left);
+    }
+    let refused = sign_up().await;
+    assert_eq!(refused.refused(429), "rate_limited");
+    let said = |name: &str| refused.headers[name].to_str().unwrap().to_owned();
+    assert_eq!((&*said("x-ratelimit-limit"), &*said("x-ratelimit-remaining")), ("5", "0"));
+    let reset: Time = said("x-ratelimit-reset").parse().unwrap();
+    assert_eq!(reset.since(test.clock.now()), Duration::from_secs(300), "a window begins now");
+    let wait = Duration::from_secs(said("retry-after").parse().unwrap());
+    test.clock.advance(wait - Duration::from_secs(1));
+    sign_up().await.refused(429);
+    test.clock.advance(Duration::from_secs(1));
+    assert_eq!(sign_up().await.status, 400);
 }
 
 /// One more try to sign up than one address has, from wherever `forwarded` says.

@@ -4,6 +4,7 @@
 
 mod admin;
 mod audit_verify;
+mod away;
 mod backups;
 mod config;
 mod database;

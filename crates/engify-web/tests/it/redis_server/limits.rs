@@ -47,6 +47,8 @@ async fn exactly_the_limit_passes_over_three_replicas() {
     for refused in replies.iter().filter(|reply| reply.status != 200) {
         assert_eq!(refused.refused(429), "rate_limited");
         assert!((1..=3601).contains(&number(refused, "retry-after")));
+        let said = (number(refused, "x-ratelimit-limit"), number(refused, "x-ratelimit-remaining"));
+        assert_eq!(said, (LIMIT as u64, 0));
     }
 
     redis.kill();
