@@ -44,7 +44,7 @@ impl Dependency {
 impl Workspace {
     /// Asks cargo; needs no network, because nothing is resolved.
     pub(crate) fn read() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        let manifest = own_folder().join("../Cargo.toml");
         let output = cargo()
             .args(["metadata", "--no-deps", "--format-version", "1", "--offline", "--manifest-path"])
             .arg(manifest)
@@ -72,6 +72,13 @@ impl Workspace {
     pub(crate) fn short<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
+}
+
+/// The folder of this chore's manifest, as cargo tells whoever it runs: what was compiled in may be another clone's, where two
+/// share a target folder, or one that has moved since.
+#[expect(clippy::disallowed_methods, reason = "the chore asks where it was started from")]
+fn own_folder() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 fn cargo() -> Command {

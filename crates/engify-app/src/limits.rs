@@ -61,8 +61,17 @@ pub mod presets {
     pub const VERIFY: Limit = Limit::new("verify-email", 5, 900);
     /// Steps with second factors and passkeys: 60 per 5 minutes. Wrong ones wait longer and longer besides.
     pub const FACTOR: Limit = Limit::new("factor", 60, 300);
-    /// Codes sent to a phone, each of which costs money: 5 per 15 minutes.
+    /// Codes sent to a phone, each of which costs money, for one account: 5 per 15 minutes.
     pub const SMS: Limit = Limit::new("sms", 5, 900);
+    /// Codes sent for one address, whoever signed in from there: 20 an hour.
+    pub const SMS_ADDRESS: Limit = Limit::new("sms-address", 20, 3600);
+    /// Codes sent to one number, for all accounts: 60 a day.
+    pub const SMS_NUMBER: Limit = Limit::new("sms-number", 60, 86_400);
+    /// Codes sent to one number that nobody has proven yet: 10 a day, so that its owner keeps most of the 60.
+    pub const SMS_NEW_NUMBER: Limit = Limit::new("sms-new-number", 10, 86_400);
+    /// Codes sent to numbers that nobody has proven yet, all together: 200 an hour, however many accounts and addresses
+    /// somebody has.
+    pub const SMS_NEW_NUMBERS: Limit = Limit::new("sms-new-numbers", 200, 3600);
     /// Legs of sign-ins through identity providers from one address: 60 per 5 minutes.
     pub const OAUTH: Limit = Limit::new("oauth", 60, 300);
     /// API keys made: 20 an hour.

@@ -1,10 +1,15 @@
 //! Codes by text message. The weakest of the factors, because numbers can be taken over; better than a password alone.
+//!
+//! Each costs money, and some numbers earn it: messages are limited by account, address and number, and those to numbers
+//! that nobody has proven also all together. What strangers can use up never keeps a proven phone from its code.
 
 use engify_core::audit::{Action, Outcome, Target};
 use engify_core::factor::PhoneFactor;
+use engify_core::ids::UserId;
 use engify_core::words::Phone;
 use engify_core::{Error, Kind, Result, Secret};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::recovery::{self, Codes};
 use super::{browser, held, kinds, passkeys_of, raced, saved, tell, used, verify};
@@ -22,7 +27,7 @@ pub async fn enroll(ctx: &Ctx, number: &str) -> Result<()> {
     let user = &browser(ctx)?.person.user;
     ctx.require_fresh()?;
     let number = Phone::parse(number).map_err(|issue| Error::field("phone", issue))?;
-    ctx.app().limiter().take(presets::SMS, user.id.as_str(), 1).await?;
+    count(ctx, &user.id, &number, Proven::No).await?;
     let mut held = held(ctx.app(), &user.id).await?;
     held.phone_pending = Some(PhoneFactor { number: number.clone(), created_at: ctx.now() });
     ctx.app().store().write(used(ctx, held)?).await.map_err(raced)?;
@@ -45,8 +50,33 @@ pub async fn pending(ctx: &Ctx) -> Result<Option<String>> {
 pub async fn send(ctx: &Ctx) -> Result<()> {
     let user = verify::asker(ctx)?;
     let phone = held(ctx.app(), &user.id).await?.phone.ok_or_else(|| Error::not_found("phone"))?;
-    ctx.app().limiter().take(presets::SMS, user.id.as_str(), 1).await?;
+    count(ctx, &user.id, &phone.number, Proven::Yes).await?;
     codes::send(ctx, &phone.number).await
+}
+
+/// Whether a code from this phone came back before.
+#[derive(PartialEq)]
+enum Proven {
+    Yes,
+    No,
+}
+
+/// Counts a message before it is sent, from the narrowest limit to the widest: what a narrow one refuses uses up nothing that
+/// others share.
+async fn count(ctx: &Ctx, user: &UserId, number: &Phone, proven: Proven) -> Result<()> {
+    let limiter = ctx.app().limiter();
+    // What counts may lie in a memory that others read, and needs no number in the clear.
+    let number = hex::encode(Sha256::digest(number.as_str()));
+    limiter.take(presets::SMS, user.as_str(), 1).await?;
+    limiter.take(presets::SMS_ADDRESS, &ctx.origin.counted(), 1).await?;
+    if proven == Proven::No {
+        limiter.take(presets::SMS_NEW_NUMBER, &number, 1).await?;
+    }
+    limiter.take(presets::SMS_NUMBER, &number, 1).await?;
+    if proven == Proven::No {
+        limiter.take(presets::SMS_NEW_NUMBERS, "all", 1).await?;
+    }
+    Ok(())
 }
 
 /// Enrols the phone whose code this is. Answers with recovery codes, unless there are some already, and ends the caller's

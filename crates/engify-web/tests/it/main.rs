@@ -33,6 +33,7 @@ mod redis_server;
 mod replicas;
 mod routes;
 mod runs;
+mod sms_limits;
 mod system;
 mod tab;
 mod team;
