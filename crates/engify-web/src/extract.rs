@@ -11,6 +11,8 @@ use crate::reply::Failure;
 use crate::route;
 use crate::web::Web;
 
+mod words;
+
 /// Who asks, as the guard found out.
 pub(crate) struct Caller(pub(crate) Ctx);
 
@@ -67,20 +69,15 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
             let message = format!("The body is not valid JSON: {cause}.");
             return Failure(Error::new(Kind::Invalid, "invalid_json", message));
         }
-        let issue = cause.to_string();
-        // serde_json adds where in the text; the field says it better.
-        let issue = issue.split(" at line ").next().unwrap_or_default().to_owned();
-        let named = issue
-            .split('`')
-            .nth(1)
-            .filter(|_| issue.starts_with("unknown field") || issue.starts_with("missing field"));
+        let complaint = cause.to_string();
+        let named = named(&complaint);
         let field = match (path.as_str(), named) {
             (".", Some(name)) => name.to_owned(),
             (".", None) => String::new(),
             (path, Some(name)) if !path.ends_with(name) => format!("{path}.{name}"),
             (path, _) => path.to_owned(),
         };
-        Failure(Error::field(field, issue))
+        Failure(Error::field(field, words::of(&complaint)))
     })?;
     reader.end().map_err(|_| {
         Failure(Error::new(
@@ -90,6 +87,15 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         ))
     })?;
     Ok(value)
+}
+
+/// Reads a JSON body that may be left out.
+pub(crate) async fn optional<T: DeserializeOwned + Default>(
+    request: Request,
+    most: usize,
+) -> Result<T, Failure> {
+    let bytes = route::bytes(request, most).await?;
+    if bytes.is_empty() { Ok(T::default()) } else { parse(&bytes) }
 }
 
 /// A query string. Unknown parameters are refused where the type says so, and named.
@@ -108,11 +114,16 @@ pub(crate) fn query<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
     let pairs = serde_html_form::Deserializer::from_bytes(text.as_bytes());
     serde_path_to_error::deserialize(pairs).map_err(|fault| {
         let path = fault.path().to_string();
-        let issue = fault.into_inner().to_string();
-        let named = issue.split('`').nth(1).filter(|_| issue.contains("field `"));
-        let field = if path == "." { named.unwrap_or_default().to_owned() } else { path };
-        Failure(Error::field(field, issue))
+        let complaint = fault.into_inner().to_string();
+        let field = if path == "." { named(&complaint).unwrap_or_default().to_owned() } else { path };
+        Failure(Error::field(field, words::of(&complaint)))
     })
+}
+
+/// The field that a complaint is about, where it names one.
+fn named(complaint: &str) -> Option<&str> {
+    let is_named = complaint.starts_with("unknown field") || complaint.starts_with("missing field");
+    complaint.split('`').nth(1).filter(|_| is_named)
 }
 
 /// An urlencoded form, as pages send it.

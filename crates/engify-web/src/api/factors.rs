@@ -11,10 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::with_session;
-use crate::extract::{Caller, Json};
+use crate::extract::{Caller, Json, optional};
 use crate::policy::Policy;
-use crate::reply::{Done, Failure, Reply, json};
-use crate::route::{self, Route};
+use crate::reply::{Done, Reply, json};
+use crate::route::Route;
 use crate::views::SessionView;
 use crate::web::Web;
 
@@ -187,13 +187,7 @@ async fn confirm(caller: Caller, Json(body): Json<CodeBody>) -> Reply {
 }
 
 async fn send(caller: Caller, request: Request) -> Reply {
-    let bytes = route::bytes(request, SMALL).await?;
-    let body: PhoneBody = if bytes.is_empty() {
-        PhoneBody::default()
-    } else {
-        serde_json::from_slice(&bytes)
-            .map_err(|fault| Failure(engify_core::Error::field("phone", fault.to_string())))?
-    };
+    let body: PhoneBody = optional(request, SMALL).await?;
     match body.phone {
         Some(phone) => sms::enroll(&caller.0, &phone).await?,
         None => sms::send(&caller.0).await?,
@@ -224,13 +218,7 @@ async fn renew(caller: Caller) -> Reply {
 }
 
 async fn disable(caller: Caller, request: Request) -> Reply {
-    let bytes = route::bytes(request, SMALL).await?;
-    let body: DisableBody = if bytes.is_empty() {
-        DisableBody::default()
-    } else {
-        serde_json::from_slice(&bytes)
-            .map_err(|fault| Failure(engify_core::Error::field("factor", fault.to_string())))?
-    };
+    let body: DisableBody = optional(request, SMALL).await?;
     factors::disable(&caller.0, body.factor).await?;
     Ok(Done::reply(StatusCode::OK, ()))
 }

@@ -13,10 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Paging, limit};
-use crate::extract::{Caller, Json, Query};
+use crate::extract::{Caller, Json, Query, optional};
 use crate::policy::Policy;
-use crate::reply::{Done, Failure, List, Reply};
-use crate::route::{self, Route};
+use crate::reply::{Done, List, Reply};
+use crate::route::Route;
 use crate::views::{KeyView, MadeKeyView};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -122,13 +122,7 @@ struct RotateBody {
 }
 
 async fn rotate(caller: Caller, Path(id): Path<String>, request: Request) -> Reply {
-    let bytes = route::bytes(request, 4096).await?;
-    let body: RotateBody = if bytes.is_empty() {
-        RotateBody::default()
-    } else {
-        serde_json::from_slice(&bytes)
-            .map_err(|fault| Failure(engify_core::Error::field("graceSeconds", fault.to_string())))?
-    };
+    let body: RotateBody = optional(request, 4096).await?;
     let grace = Duration::from_secs(body.grace_seconds.unwrap_or(24 * 3600));
     let made = keys::rotate(&caller.0, &id, grace).await?;
     Ok(Done::reply(StatusCode::CREATED, MadeKeyView::new(&made.key, &made.plain)))

@@ -14,7 +14,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, EXPECT, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,10 +24,12 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use self::crowd::Crowd;
+use self::heard::Heard;
 use self::patience::Patient;
 use super::ending::Ending;
 
 mod crowd;
+mod heard;
 mod patience;
 
 /// What a connection may do.
@@ -155,7 +157,7 @@ async fn connection(
 ) {
     let stages = ending.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
+        let mut request = taken(request);
         request.extensions_mut().insert(ConnectInfo(peer));
         let (reply, stages) = (service.clone().call(request), stages.clone());
         async move {
@@ -185,6 +187,15 @@ async fn connection(
     if let Err(error) = ended {
         tracing::debug!(error = %error, "connection.broken");
     }
+}
+
+/// A request whose body is heard to its end. Who asks first whether to send it reads the answer before, and is not asked to
+/// send what nobody wants.
+fn taken(request: Request<Incoming>) -> Request {
+    if request.headers().contains_key(EXPECT) {
+        return request.map(Body::new);
+    }
+    request.map(|body| Body::new(Heard::new(body)))
 }
 
 #[cfg(test)]
@@ -345,6 +356,23 @@ mod tests {
         // Nothing is read: the reply ends by the server's patience, well before the drain's end.
         assert_eq!(tokio::time::timeout(Duration::from_secs(8), served.end).await.unwrap().unwrap(), 0);
         drop(stream);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_reaches_who_is_still_sending() {
+        let (router, asked, go) = held();
+        let served = Served::start(router.fallback(|| async { "refused" }), limits(), SOON).await;
+        let head = "POST /refused HTTP/1.1\r\nhost: x\r\ncontent-length: 10000000\r\n\r\n";
+        let mut stream = served.send(head).await;
+        let mut byte = [0];
+        stream.peek(&mut byte).await.unwrap();
+        stream.write_all(&vec![b'x'; 10_000_000]).await.expect("all of it is taken");
+        // The connection serves on, as one does whose request was read.
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        asked.notified().await;
+        go.notify_one();
+        let reply = rest(stream).await;
+        assert!(reply.contains("refused") && reply.ends_with("done"), "{reply}");
     }
 
     #[tokio::test]
