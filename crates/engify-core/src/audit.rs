@@ -137,6 +137,14 @@ words! {
         ScheduleChanged = "schedule_changed",
         /// A backup or a moment was asked back into the database.
         RestoreStarted = "restore_started",
+        /// A backup was taken by hand.
+        BackupTaken = "backup_taken",
+        /// A backup was downloaded.
+        BackupDownloaded = "backup_downloaded",
+        /// A drill was run by hand.
+        DrillRun = "drill_run",
+        /// For too long no backup was proven, or no restore was practised.
+        RecoveryUnproven = "recovery_unproven",
     }
 }
 

@@ -72,6 +72,9 @@ pub struct Backup {
     pub replicated_at: Option<Time>,
     /// What went wrong, in a sentence.
     pub failure: Option<String>,
+    /// While it is taken: when whoever takes it was last known to be at it.
+    #[serde(default)]
+    pub alive_at: Option<Time>,
 }
 
 words! {

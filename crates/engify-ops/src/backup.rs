@@ -21,6 +21,7 @@ use crate::lock::Lock;
 use crate::scratch;
 use crate::seal::Key;
 
+mod alone;
 mod archive;
 mod copy;
 pub mod dump;
@@ -52,6 +53,8 @@ use layers::Layers;
 
 /// Below what name backups lie at a target.
 const BACKUPS: &str = "backups";
+
+const EVERYTHING: Scope = Scope::Everything("backups are of the whole installation");
 
 /// What the object is called that says that a backup was restored and compared.
 const PROOF: &str = "proof.json";
@@ -133,7 +136,7 @@ pub struct Created {
 /// Takes a backup, proves it, copies it to the second target, and deletes those whose time is over.
 ///
 /// # Errors
-/// `backup_running` where another one is being taken on this machine; how the database or the target fails, with nothing
+/// `backup_running` where another one is being taken, here or on another machine; how the database or the target fails, with nothing
 /// left at the target; `backup_damaged` where what came back is not what went in.
 pub async fn create(
     store: &Store,
@@ -143,12 +146,19 @@ pub async fn create(
 ) -> Result<Created> {
     let _lock = Lock::backup(plan.folder).await?;
     sweep(store, plan.target, plan.folder, clock).await?;
+    alone::check(store, None).await?;
     let begun = Instant::now();
     // The moment first: the record of a backup is not in the backup.
     let (snapshot, scratch) = Box::pin(scratch::settled(store, plan.folder, clock)).await?;
     let mut record = running(plan, &snapshot, BackupId::make(ids));
+    record.alive_at = Some(clock.now());
     remember(store, &record).await?;
-    let taken = Box::pin(take(store, plan, (snapshot, &record), clock, progress)).await;
+    // Of two that looked at one moment none goes on.
+    if let Err(error) = alone::check(store, Some(&record.id)).await {
+        return Err(failed(store, record, error).await);
+    }
+    let taking = Box::pin(take(store, plan, (snapshot, &record), clock, progress));
+    let taken = alone::alive(store, &record.id, clock, taking).await;
     if let Some(scratch) = scratch {
         scratch.remove().await;
     }
@@ -341,8 +351,7 @@ pub async fn verify(
 /// # Errors
 /// How the database fails.
 pub async fn note(store: &Store, verified: &Verified, now: Time) -> Result<()> {
-    let everything = Scope::Everything("backups are of the whole installation");
-    let found = store.get::<Backup>(&everything, verified.id.as_str()).await?;
+    let found = store.get::<Backup>(&EVERYTHING, verified.id.as_str()).await?;
     let Some(mut record) = found.filter(|_| verified.deep) else { return Ok(()) };
     if verified.ok {
         record.state = BackupState::Verified;
@@ -376,6 +385,7 @@ fn running(plan: &Plan<'_>, snapshot: &engify_store::Snapshot, id: BackupId) -> 
         verified_at: None,
         replicated_at: None,
         failure: None,
+        alive_at: None,
     }
 }
 

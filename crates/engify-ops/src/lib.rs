@@ -3,6 +3,7 @@
 //! This crate knows neither the application's rules nor HTTP nor a terminal: it answers with data that the command
 //! line prints, as a table for people or as JSON for scripts.
 
+pub mod audit;
 pub mod backup;
 pub mod config;
 pub mod contents;
@@ -12,7 +13,7 @@ pub mod documents;
 pub mod drill;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod lock;
+pub mod lock;
 pub mod migrate;
 pub mod ready;
 pub mod redis;

@@ -136,7 +136,7 @@ pub async fn plan(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Plan> {
 /// Restores; with `dry_run` everything up to the switch, and then tells what differs.
 ///
 /// # Errors
-/// `restore_running`; as [`plan`]; `backup_damaged`, `journal_damaged`, `wrong_key` before anything is touched;
+/// `restore_running`; `server_running` where the file is to be put into its place and a server uses the folder; as [`plan`]; `backup_damaged`, `journal_damaged`, `wrong_key` before anything is touched;
 /// `restore_unverified` where the side database is not as it should be.
 pub async fn restore(
     site: &Site<'_>,
@@ -147,6 +147,11 @@ pub async fn restore(
 ) -> Result<Restored> {
     let begun = Instant::now();
     let _lock = Lock::restore(site.folder).await?;
+    // What runs there sees a switch, and does not see that a file was put into the place of another one.
+    let _alone = match &live {
+        Live::Missing(folder) | Live::Damaged(folder) if !dry_run => Some(Lock::alone(folder).await?),
+        _ => None,
+    };
     let wanted = wanted(wish, &live).await?;
     let found = Box::pin(find::find(site, wish, &live)).await?;
     let plan = describe(&found, wish, &live, &wanted).await?;

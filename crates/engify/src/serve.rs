@@ -43,6 +43,7 @@ pub(crate) async fn run(environment: Environment, options: cli::Serve) -> Ended 
     // First, so that a second server on the same port ends before it touches the data.
     let listener = listen(&settings).await?;
     let figures = figures()?;
+    let _serving = wiring::serving(&settings).await?;
     let app = wiring::app(settings).await?;
     let served = answer(&app, listener, figures, ending, begun).await;
     app.stop().await;

@@ -9,6 +9,7 @@ use engify_clients::ai::{Caller, CallerOptions};
 use engify_clients::kv::{Kv, KvOptions};
 use engify_core::settings::{Database, Settings};
 use engify_core::{Clock, Error, Ids, Result, Secret};
+use engify_ops::lock::Lock;
 use engify_store::{Options, Store, Target};
 
 use crate::operations;
@@ -28,6 +29,15 @@ pub(crate) async fn app(settings: Settings) -> Result<App> {
     let store = store(&settings, &clock).await?;
     let jobs = operations::with_operations(Registry::shipped()?)?;
     App::start(Parts { settings, store, caller, shared, clock, ids, secret, jobs })
+}
+
+/// Says that a server runs on the embedded database of these settings, for as long as it is held.
+pub(crate) async fn serving(settings: &Settings) -> Result<Option<Lock>> {
+    if !matches!(settings.core.database, Database::Embedded) {
+        return Ok(None);
+    }
+    make_dir(&settings.core.data_dir)?;
+    Lock::serving(&settings.core.data_dir).await.map(Some)
 }
 
 /// The database of these settings alone.

@@ -76,6 +76,7 @@ mod tests {
             verified_at: None,
             replicated_at: None,
             failure: None,
+            alive_at: None,
         }
     }
 

@@ -64,7 +64,8 @@ pub async fn dump(
     }
     let contents = written?;
     let scratch = Scratch::new(folder, clock).await?;
-    let read = Box::pin(load(&objects, scratch.store(), progress)).await;
+    let inside = folder_of(&unfinished.path().join(DATABASE))?;
+    let read = Box::pin(load(&inside, scratch.store(), progress)).await;
     scratch.remove().await;
     let back = read?;
     if back != contents {
@@ -110,7 +111,7 @@ async fn write_all(
     Ok(contents)
 }
 
-/// Loads the dump of a folder that holds `engify/<collection>.bson`, whoever wrote it, into a database that nobody else has
+/// Loads the dump of a database from the folder that holds `<collection>.bson`, whoever wrote it, into a database that nobody else has
 /// open; answers with what is there then.
 ///
 /// # Errors
@@ -119,7 +120,7 @@ pub async fn load(objects: &Objects, into: &Store, progress: Progress<'_>) -> Re
     let mut done = 0;
     for collection in collections::ALL {
         let layers = Layers { zstd: false, key: None };
-        let name = layers.name(collection.name);
+        let name = format!("{}.bson", collection.name);
         if objects.head(&name).await?.is_none() {
             continue;
         }

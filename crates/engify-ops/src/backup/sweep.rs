@@ -16,6 +16,9 @@ use crate::scratch;
 /// Nobody writes to a backup, or waits for a scratch database, after that long without a sign of life.
 const DEAD: Duration = Duration::from_secs(24 * 3600);
 
+/// A backup that another machine takes gives a sign of life every minute.
+const SILENT: Duration = Duration::from_secs(15 * 60);
+
 /// An unfinished file of a folder that was not written to for that long is nobody's.
 const STALE: Duration = Duration::from_secs(3600);
 
@@ -41,7 +44,8 @@ pub async fn sweep(store: &Store, objects: &Objects, folder: &Path, clock: &Cloc
     for mut record in running(store).await? {
         // Only one machine uses an embedded database, and this one holds the lock: its runs are all dead. A record may
         // also have come back with a restore, beside the backup it tells of.
-        let dead = store.kind() == "sqlite" || now.since(record.created_at) > DEAD;
+        let silent = record.alive_at.map_or(now.since(record.created_at) > DEAD, |at| now.since(at) > SILENT);
+        let dead = store.kind() == "sqlite" || silent;
         if !dead {
             continue;
         }
@@ -68,7 +72,7 @@ pub async fn sweep(store: &Store, objects: &Objects, folder: &Path, clock: &Cloc
     Ok(swept)
 }
 
-async fn running(store: &Store) -> Result<Vec<Backup>> {
+pub(super) async fn running(store: &Store) -> Result<Vec<Backup>> {
     Ok(store.find(&queries::backups(Some(BackupState::Running))).await?.items)
 }
 

@@ -1,6 +1,6 @@
 //! From which backup, and by which way, a moment is reached.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use engify_clients::objects::Objects;
 use engify_core::backup::Backup;
@@ -110,7 +110,9 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
         return Err(Error::field("at", "lies in the future"));
     }
     let named = wish.from.as_deref().map(located).transpose()?;
-    if let Some(dump) = named.as_ref().and_then(|named| dump_in(named.target.as_ref()?)) {
+    if let Some(dump) =
+        named.as_ref().and_then(|named| named.target.as_ref()).map(dump_in).transpose()?.flatten()
+    {
         if wish.moment != Moment::Newest {
             return Err(Error::field("at", "cannot be reached from a dump of mongodump: it has no journal"));
         }
@@ -136,28 +138,40 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
     } else if let Some(until) = in_database(live, &listed, wish.moment, ours).await? {
         Way::Database { until }
     } else {
-        shipped(site, &objects, &listed, wish.moment).await?
+        shipped(site, &objects, &listed, wish.moment, now).await?
     };
     let base = Base::Backup { archive: Box::new(archive), listed: Box::new(listed) };
     Ok(Found { base, objects, way, ours })
 }
 
-/// A folder with BSON files in it, as `mongodump` leaves them.
-fn dump_in(place: &ObjectPlace) -> Option<Objects> {
-    let ObjectPlace::Dir(folder) = place else { return None };
-    let has = |folder: &Path| {
-        let files = std::fs::read_dir(folder).ok()?;
-        files
-            .flatten()
-            .any(|file| file.path().extension().is_some_and(|ending| ending == "bson"))
-            .then_some(())
+/// The folder of a database as `mongodump` leaves it, whatever the database is called: the one that was named, or the one
+/// inside.
+fn dump_in(place: &ObjectPlace) -> Result<Option<Objects>> {
+    let ObjectPlace::Dir(folder) = place else { return Ok(None) };
+    let entries =
+        |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let has_documents = |folder: &PathBuf| {
+        entries(folder).any(|file| file.extension().is_some_and(|ending| ending == "bson"))
     };
-    // The folder of the dump, or that of the database inside.
-    if has(&folder.join("engify")).is_some() {
-        return backup::dump::folder_of(folder).ok();
+    if has_documents(folder) {
+        return backup::dump::folder_of(folder).map(Some);
     }
-    let inside = folder.file_name().is_some_and(|name| name == "engify") && has(folder).is_some();
-    inside.then(|| backup::dump::folder_of(folder.parent()?).ok()).flatten()
+    // MongoDB's own databases come along where everything was dumped.
+    let own = |folder: &PathBuf| ["admin", "config", "local"].iter().any(|name| folder.ends_with(name));
+    let mut databases: Vec<PathBuf> =
+        entries(folder).filter(|inside| !own(inside) && has_documents(inside)).collect();
+    let database = match databases.as_slice() {
+        [] => return Ok(None),
+        [_] => databases.remove(0),
+        several => {
+            let names: Vec<String> = several.iter().map(|one| one.display().to_string()).collect();
+            return Err(Error::field(
+                "from",
+                format!("holds several databases; name one of {}", names.join(", ")),
+            ));
+        }
+    };
+    backup::dump::folder_of(&database).map(Some)
 }
 
 /// What lies at the target that was named, else at the first one; where that is lost, at the second.
@@ -261,8 +275,16 @@ async fn last_by(store: &Store, from: u64, time: Time) -> Result<u64> {
     }
 }
 
-async fn shipped(site: &Site<'_>, objects: &Objects, listed: &Listed, moment: Moment) -> Result<Way> {
-    let trail = Trail::since(objects, listed.created_at).await?;
+async fn shipped(
+    site: &Site<'_>,
+    objects: &Objects,
+    listed: &Listed,
+    moment: Moment,
+    now: Time,
+) -> Result<Way> {
+    // A backup of a time to come was taken by a clock that was wrong: what follows it may lie under earlier days.
+    let since = if listed.created_at > now { Time::from_millis(0) } else { listed.created_at };
+    let trail = Trail::since(objects, since).await?;
     let (mut names, reach) = trail.from(listed.position);
     let until = match moment {
         Moment::Newest if reach.gap => return Err(gap(&reach)),

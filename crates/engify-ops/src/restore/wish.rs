@@ -1,5 +1,7 @@
 //! What somebody wants back.
 
+use std::fmt;
+
 use engify_core::Time;
 
 /// To which moment.
@@ -27,6 +29,16 @@ impl Moment {
         time.map(|time| Self::Time(Time::from_millis(time.as_millisecond()))).map_err(|_| {
             "is neither a time such as 2026-11-22T18:04:05Z nor a position of the journal".to_owned()
         })
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Newest => f.write_str("newest"),
+            Self::Time(time) => time.fmt(f),
+            Self::Position(position) => position.fmt(f),
+        }
     }
 }
 

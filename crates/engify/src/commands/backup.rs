@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use engify_core::audit::{Action, AuditEntry, Outcome, Target};
 use engify_core::backup::BackupKind;
 use engify_core::settings::{ObjectPlace, Settings};
 use engify_core::{Clock, Error, Ids, Kind, Result};
+use engify_ops::audit;
 use engify_ops::backup::{self, Created, Listed, Setup, Stage, Verified, dump, located};
+use engify_store::Store;
 use indicatif::ProgressBar;
+use serde_json::json;
 
 use super::begin;
 use crate::cli::{Backup, Backups, Layout, Report, Verify};
@@ -37,6 +41,15 @@ pub(super) async fn take(environment: &Environment, options: Backup) -> Ended {
         bars.show(stage, done, all)
     }))
     .await;
+    let (id, details) = match &created {
+        Ok(created) => {
+            (created.id.to_string(), json!({ "target": created.target, "documents": created.documents }))
+        }
+        Err(error) => ("none".to_owned(), json!({ "failure": error.code() })),
+    };
+    let outcome = if created.is_ok() { Outcome::Success } else { Outcome::Failed };
+    let target = Target::new("backup", id);
+    note(&store, &audit::line((&clock, &ids), (Action::BackupTaken, outcome), target, details)).await;
     store.close().await;
     bars.end();
     let created = created?;
@@ -89,6 +102,12 @@ async fn plain(settings: &Settings, options: Backup, clock: &Clock) -> Ended {
     let dumped =
         Box::pin(dump::dump(&store, (out, folder), clock, &|stage, done, all| bars.show(stage, done, all)))
             .await;
+    if let Ok(dumped) = &dumped {
+        let details = json!({ "format": "mongodump", "documents": dumped.documents });
+        let target = Target::new("backup", dumped.folder.display());
+        let by = (clock, &Ids::system(clock.clone()));
+        note(&store, &audit::line(by, (Action::BackupTaken, Outcome::Success), target, details)).await;
+    }
     store.close().await;
     bars.end();
     let dumped = dumped?;
@@ -194,9 +213,7 @@ pub(super) fn backup_key(environment: &Environment, report: Report) -> Ended {
     })?;
     let (public, identity) = key.age_identity();
     if report.json {
-        printer::json(
-            &serde_json::json!({ "id": key.id(), "recipient": public, "identity": identity.reveal() }),
-        )?;
+        printer::json(&json!({ "id": key.id(), "recipient": public, "identity": identity.reveal() }))?;
     } else {
         printer::line(format_args!(
             "# key {}, as age-keygen would write it\n# public key: {public}\n{}",
@@ -205,6 +222,13 @@ pub(super) fn backup_key(environment: &Environment, report: Report) -> Ended {
         ))?;
     }
     Ok(Verdict::Done)
+}
+
+/// Writes a line of the audit log about what was done: that it cannot be written does not undo it.
+pub(super) async fn note(store: &Store, line: &AuditEntry) {
+    if let Err(error) = audit::write(store, line).await {
+        printer::talk(format_args!("warning: the audit log does not tell of this: {}", error.message()));
+    }
 }
 
 /// What the settings say, at another target where one is named.

@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
+use engify_core::audit::{Action, Outcome, Target as Aim};
 use engify_core::settings::{Database, Settings};
 use engify_core::{Clock, Ids, Secret};
+use engify_ops::audit;
 use engify_ops::backup::Setup;
 use engify_ops::diff::CollectionDiff;
 use engify_ops::drill;
 use engify_ops::restore::{self, Live, Moment, Plan, Restored, Site, Wish};
-use engify_store::Target;
+use engify_store::{Options, Store, Target};
 use serde_json::json;
 
-use super::backup::Bars;
+use super::backup::{Bars, note};
 use super::begin;
 use crate::cli::{Diff, Drill, Restore};
 use crate::environment::Environment;
@@ -24,8 +26,13 @@ pub(super) async fn restore(environment: &Environment, options: Restore) -> Ende
     let clock = Clock::system();
     let ids = Ids::system(clock.clone());
     let setup = Setup::of(&settings)?;
-    let live = Live::at(target(&settings, options.into.as_deref()), &clock).await?;
+    let into = target(&settings, options.into.as_deref());
+    let live = Live::at(into.clone(), &clock).await?;
     let site = Site::of(&setup, &clock, &ids);
+    let asked = json!({
+        "from": options.from, "at": options.at.map(|moment| moment.to_string()), "collections": options.collection,
+        "filter": options.filter, "revive": options.revive,
+    });
     let wish = Wish {
         from: options.from,
         moment: options.at.unwrap_or(Moment::Newest),
@@ -45,10 +52,30 @@ pub(super) async fn restore(environment: &Environment, options: Restore) -> Ende
         printer::talk("Nothing was touched; --yes does it, --dry-run tries everything but the switch.");
         return Ok(Verdict::Done);
     }
+    let line = |outcome| {
+        let aim = Aim::new("database", live.kind());
+        audit::line((&clock, &ids), (Action::RestoreStarted, outcome), aim, json!({ "restore": asked }))
+    };
+    let started = line(Outcome::Success);
+    // Before anything is touched: what cannot be told is not done.
+    if let (Live::Open(store), false) = (&live, options.dry_run) {
+        audit::write(store, &started).await?;
+    }
     let bars = Bars::default();
     let show = |stage, done, all| bars.show(stage, done, all);
     let restored = Box::pin(restore::restore(&site, &wish, live.clone(), options.dry_run, &show)).await;
     bars.end();
+    match (&live, &restored) {
+        _ if options.dry_run => {}
+        (Live::Open(store), Ok(_)) => note(store, &started).await,
+        (Live::Open(store), Err(_)) => note(store, &line(Outcome::Failed)).await,
+        (Live::Missing(_) | Live::Damaged(_), Ok(_)) => {
+            let store = Store::open(into, Options::new(clock.clone())).await?;
+            note(&store, &started).await;
+            store.close().await;
+        }
+        (Live::Missing(_) | Live::Damaged(_), Err(_)) => {}
+    }
     live.close().await;
     let restored = restored?;
     if options.report.json {
@@ -201,6 +228,13 @@ pub(super) async fn drill(environment: &Environment, options: Drill) -> Ended {
     let by = (&clock, &ids);
     let drilled =
         Box::pin(drill::drill(options.kind.kind(), &store, &settings.core.data_dir, goals, by)).await;
+    if let Ok(drilled) = &drilled {
+        let details = json!({
+            "kind": drilled.kind, "outcome": drilled.outcome, "rtoSeconds": drilled.rto_seconds, "rpoSeconds": drilled.rpo_seconds,
+        });
+        let target = Aim::new("drill", &drilled.id);
+        note(&store, &audit::line(by, (Action::DrillRun, Outcome::Success), target, details)).await;
+    }
     store.close().await;
     let drilled = drilled?;
     if options.report.json {
