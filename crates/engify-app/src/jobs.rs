@@ -23,6 +23,7 @@ use crate::{App, Ctx};
 use handover::Handover;
 
 mod administer;
+mod cancel;
 mod cron;
 mod follow;
 #[cfg(feature = "fuzzing")]
@@ -35,6 +36,7 @@ mod shipped;
 mod worker;
 
 pub use administer::{JobFilter, about, counts, discard, get, kinds, list, retry};
+pub use cancel::cancel;
 pub(crate) use cron::Cron;
 pub use follow::{Follow, follow};
 pub use handover::{Call, Called, by_qstash};
@@ -198,6 +200,7 @@ fn made(ctx: &Ctx, new: NewJob) -> Result<Job> {
         schedule: None,
         asked_by: ctx.user_id().cloned(),
         handed_at: None,
+        cancelled_at: None,
         failure: None,
         outcome: None,
         created_at: now,

@@ -133,6 +133,8 @@ words! {
         JobRetried = "job_retried",
         /// A job was removed before it was done.
         JobDiscarded = "job_discarded",
+        /// A job was called off.
+        JobCancelled = "job_cancelled",
         /// A schedule was changed.
         ScheduleChanged = "schedule_changed",
         /// A backup or a moment was asked back into the database.

@@ -22,6 +22,8 @@ words! {
         Done = "done",
         /// It failed and is not tried again by itself: a dead letter.
         Dead = "dead",
+        /// Somebody called it off.
+        Cancelled = "cancelled",
     }
 }
 
@@ -80,6 +82,8 @@ pub struct Job {
     pub asked_by: Option<UserId>,
     /// When it was handed to a queue service that calls us about it.
     pub handed_at: Option<Time>,
+    /// When somebody called it off; while it runs, its worker is still to hear of that.
+    pub cancelled_at: Option<Time>,
     /// Why the last try failed.
     pub failure: Option<JobFailure>,
     /// What the handler says about what it did.

@@ -12,6 +12,7 @@ use engify_core::{Error, Result};
 use engify_ops::backup::{self, Setup};
 use engify_ops::drill;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 mod restore;
 
@@ -28,8 +29,9 @@ pub(crate) fn with_operations(mut registry: Registry) -> Result<Registry> {
 
 /// Backups by the operations guide's table.
 fn backups() -> Result<Vec<JobKind>> {
-    let taking =
-        |name, about, kind| job(JobKind::new(name, about, move |ctx, _| apart(move || take(ctx, kind))));
+    let taking = |name, about, kind| {
+        job(JobKind::new(name, about, move |ctx, task| apart(task.stop, move || take(ctx, kind))))
+    };
     Ok(vec![
         taking("backup", "Takes a backup now, and proves that it can be restored.", BackupKind::Manual),
         taking(
@@ -46,17 +48,17 @@ fn backups() -> Result<Vec<JobKind>> {
             "backup_verify",
             "Restores the newest backup of each target into a scratch database and compares every document; with the payload \
              {\"id\": …} that one of the first target.",
-            |ctx, task| apart(|| verify(ctx, task)),
+            |ctx, task| apart(task.stop.clone(), || verify(ctx, task)),
         ))
         .scheduled("0 5 * * 1", CatchUp::Once)?,
         job(JobKind::new(
             "drill",
             "Practises a disaster against a copy and measures what it costs; payload {\"kind\": \"restore\"}.",
-            |ctx, task| apart(|| practise(ctx, task)),
+            |ctx, task| apart(task.stop.clone(), || practise(ctx, task)),
         ))
         .attempts(1),
-        job(JobKind::new("drill_restore", "The drill of the month: the machine is lost with its disk.", |ctx, _| {
-            apart(|| practised(ctx, DrillKind::Restore))
+        job(JobKind::new("drill_restore", "The drill of the month: the machine is lost with its disk.", |ctx, task| {
+            apart(task.stop, || practised(ctx, DrillKind::Restore))
         }))
         .attempts(1)
         .scheduled("0 3 1 * *", CatchUp::Once)?,
@@ -85,13 +87,17 @@ async fn practised(ctx: Ctx, kind: DrillKind) -> Result<Value> {
     serde_json::to_value(drilled).map_err(Error::internal)
 }
 
-/// Does operators' work on a thread of its own: it takes long, and is not made to move from thread to thread. Where the
-/// try is given up, the work goes on to its end, and its lock keeps a second one away.
+/// Does operators' work on a thread of its own: it takes long, and is not made to move from thread to thread. Called off, it is
+/// dropped where it waits, as if it had been killed there. Where the try is given up, the work goes on to its end, and its lock
+/// keeps a second one away.
 async fn apart<T: Send + 'static, W: Future<Output = Result<T>>>(
+    stop: CancellationToken,
     work: impl FnOnce() -> W + Send + 'static,
 ) -> Result<T> {
     let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(work())).await.map_err(Error::internal)?
+    let worked = move || runtime.block_on(stop.run_until_cancelled(work()));
+    let ended = tokio::task::spawn_blocking(worked).await.map_err(Error::internal)?;
+    ended.unwrap_or_else(|| Err(Error::unavailable("cancelled", "It was called off.")))
 }
 
 fn job(kind: JobKind) -> JobKind {

@@ -119,7 +119,7 @@ pub async fn discard(ctx: &Ctx, id: &str) -> Result<()> {
 }
 
 /// The job, where the caller may do this to jobs of its kind.
-async fn permitted(ctx: &Ctx, id: &str, action: Action) -> Result<(Job, Target)> {
+pub(super) async fn permitted(ctx: &Ctx, id: &str, action: Action) -> Result<(Job, Target)> {
     let target = Target::new("job", id);
     ctx.require_for(Permission::SystemRead, action, target.clone()).await?;
     let job = find(ctx, id).await?;

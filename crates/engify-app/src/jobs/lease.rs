@@ -42,6 +42,8 @@ pub(super) enum End {
     Failed(Error),
     /// The process ends; the try does not count.
     GivenBack,
+    /// Somebody called the job off.
+    Cancelled,
 }
 
 /// Claims a job that is due. `lane` and `dueAt` of `job` are as they were read.
@@ -108,16 +110,10 @@ pub(super) async fn keep(app: &App, job: &Job) {
 /// Notes how a try ended; says where the job is now. None: the lease was lost, and whoever has it now writes about the job.
 pub(super) async fn note(app: &App, kind: &JobKind, job: &Job, end: End) -> Result<Option<JobState>> {
     let now = app.clock().now();
-    let patch = Patch::new(EVERYTHING, &job.id)
-        .when("lease", &job.lease)?
-        .set("lease", Value::Null)?
-        .set("slot", Value::Null)?;
+    let patch = Patch::new(EVERYTHING, &job.id).when("lease", &job.lease)?;
     let (patch, state) = match end {
         End::Done(outcome) => {
-            let patch = closed(patch, now, DONE_KEPT)?
-                .set("failure", Value::Null)?
-                .set("outcome", bounded(outcome))?;
-            (patch, JobState::Done)
+            (patch.set("failure", Value::Null)?.set("outcome", bounded(outcome))?, JobState::Done)
         }
         End::Failed(fault) if job.attempts < kind.attempts && fault.kind() != Kind::Invalid => {
             let wait = wait(job.attempts, u64::from_le_bytes(app.ids().random::<8>()));
@@ -128,25 +124,52 @@ pub(super) async fn note(app: &App, kind: &JobKind, job: &Job, end: End) -> Resu
                 .set("handedAt", Value::Null)?;
             (patch, JobState::Queued)
         }
-        End::Failed(fault) => {
-            (closed(patch, now, DEAD_KEPT)?.set("failure", failure(&fault))?, JobState::Dead)
-        }
+        End::Failed(fault) => (patch.set("failure", failure(&fault))?, JobState::Dead),
+        End::Cancelled => (patch, JobState::Cancelled),
         End::GivenBack => (patch.set("dueAt", now)?.add("attempts", -1), JobState::Queued),
     };
-    let mut batch = Batch::new().patch::<Job>(patch.set("state", state)?);
-    if let Some(schedule) = job.schedule.as_ref().filter(|_| state != JobState::Queued) {
-        let told = Patch::new(EVERYTHING, schedule)
-            .when("lastJob", &job.id)?
-            .set("lastState", state)?
-            .set("lastEndedAt", now)?
-            .or_skip();
-        batch = batch.patch::<Schedule>(told);
-    }
+    let batch = match state {
+        JobState::Queued => Batch::new().patch::<Job>(free(patch, state)?),
+        _ => ended(Batch::new(), patch, job, (state, now))?,
+    };
+    Ok(won(app, batch).await?.then_some(state))
+}
+
+/// Adds the end of a job to a batch: its own, and what its schedule says of it.
+pub(super) fn ended(batch: Batch, patch: Patch, job: &Job, (state, now): (JobState, Time)) -> Result<Batch> {
+    let kept = if state == JobState::Dead { DEAD_KEPT } else { DONE_KEPT };
+    let patch = free(patch, state)?
+        .set("lane", Value::Null)?
+        .set("singleton", Value::Null)?
+        .set("endedAt", now)?
+        .set("expiresAt", now.plus(kept))?;
+    let batch = batch.patch::<Job>(patch);
+    let Some(schedule) = &job.schedule else { return Ok(batch) };
+    let told = Patch::new(EVERYTHING, schedule)
+        .when("lastJob", &job.id)?
+        .set("lastState", state)?
+        .set("lastEndedAt", now)?;
+    Ok(batch.patch::<Schedule>(told.or_skip()))
+}
+
+/// In this state nobody holds it.
+fn free(patch: Patch, state: JobState) -> Result<Patch> {
+    patch.set("state", state)?.set("lease", Value::Null)?.set("slot", Value::Null)
+}
+
+/// Whether nobody was quicker.
+async fn won(app: &App, batch: Batch) -> Result<bool> {
     match app.store().write(batch).await {
-        Ok(_) => Ok(Some(state)),
-        Err(fault) if fault.code() == "stale" => Ok(None),
+        Ok(_) => Ok(true),
+        Err(fault) if fault.code() == "stale" => Ok(false),
         Err(fault) => Err(fault),
     }
+}
+
+/// Ends a job that was called off and whose worker did not live to do it.
+pub(super) async fn drop_cancelled(app: &App, job: &Job) -> Result<()> {
+    let end = (JobState::Cancelled, app.clock().now());
+    won(app, ended(Batch::new(), as_read(job)?, job, end)?).await.map(drop)
 }
 
 /// A job that was begun as often as it may and whose worker died each time.
@@ -155,21 +178,8 @@ pub(super) async fn bury(app: &App, job: &Job) -> Result<()> {
     let message = "Its worker ended before it did, each time: it was killed, or the job needs more memory than there is. The \
                    log of that time tells more; retry it when the cause is gone.";
     let failure = JobFailure { code: "job_lost".to_owned(), message: message.to_owned() };
-    let patch = closed(as_read(job)?, now, DEAD_KEPT)?
-        .set("lease", Value::Null)?
-        .set("slot", Value::Null)?
-        .set("failure", failure)?
-        .set("state", JobState::Dead)?;
-    app.store().write(Batch::new().patch::<Job>(patch.or_skip())).await.map(drop)
-}
-
-/// What ends with a job: its place in the lanes and its key.
-fn closed(patch: Patch, now: Time, kept: Duration) -> Result<Patch> {
-    patch
-        .set("lane", Value::Null)?
-        .set("singleton", Value::Null)?
-        .set("endedAt", now)?
-        .set("expiresAt", now.plus(kept))
+    let patch = as_read(job)?.set("failure", failure)?;
+    won(app, ended(Batch::new(), patch, job, (JobState::Dead, now))?).await.map(drop)
 }
 
 fn failure(fault: &Error) -> JobFailure {

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::{Cron, shipped};
 use crate::Ctx;
@@ -27,6 +28,7 @@ pub struct JobKind {
     pub(crate) about: &'static str,
     pub(crate) needs: Permission,
     pub(crate) fresh: bool,
+    pub(crate) whole: bool,
     pub(crate) attempts: u32,
     pub(crate) together: Option<u32>,
     pub(crate) longest: Duration,
@@ -52,6 +54,8 @@ pub struct Task {
     pub attempt: u32,
     /// What the handler is told.
     pub payload: Value,
+    /// Is cancelled when somebody calls the job off: then the handler has 5 s to leave things in order.
+    pub stop: CancellationToken,
 }
 
 impl Task {
@@ -78,6 +82,7 @@ impl JobKind {
             about,
             needs: Permission::SystemSettings,
             fresh: false,
+            whole: false,
             attempts: 5,
             together: None,
             longest: Duration::from_secs(3600),
@@ -96,6 +101,12 @@ impl JobKind {
     #[must_use]
     pub fn fresh(self) -> Self {
         Self { fresh: true, ..self }
+    }
+
+    /// Once one runs, nobody calls it off: for what is worse half done than not at all.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { whole: true, ..self }
     }
 
     /// How often one is tried in all, at least once.

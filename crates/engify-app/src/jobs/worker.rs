@@ -19,8 +19,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::lease::{Claim, End, bury, claim, keep, note};
+use super::cancel::called_off;
+use super::lease::{Claim, End, bury, claim, drop_cancelled, keep, note};
 use super::{EVERYTHING, JobKind, TOGETHER, Task, follow, handover, known, not_found, schedules};
 use crate::{App, Ctx};
 
@@ -28,7 +30,7 @@ use crate::{App, Ctx};
 const REST: Duration = Duration::from_secs(3600);
 /// How long to rest when the database did not answer.
 const AWAY: Duration = Duration::from_secs(5);
-/// How long jobs under way may go on when the process ends.
+/// How long jobs under way may go on when the process ends, or when they are called off.
 const GRACE: Duration = Duration::from_secs(5);
 /// Jobs that are looked at in one go, and at most in one round.
 const PAGE: u32 = 20;
@@ -161,17 +163,23 @@ pub(super) enum Took {
 
 /// Claims a job and lets it begin.
 pub(super) async fn take(app: &App, kind: &JobKind, job: Job, place: OwnedSemaphorePermit) -> Result<Took> {
+    if job.cancelled_at.is_some() {
+        drop_cancelled(app, &job).await?;
+        return Ok(Took::Nothing);
+    }
     if job.attempts >= kind.attempts {
         bury(app, &job).await?;
         return Ok(Took::Nothing);
     }
+    // From before the claim on: whoever calls it off does so after that.
+    let changes = app.store().changes();
     match claim(app, kind, job).await? {
         Claim::Ours(job) => {
             let (app, kind) = (app.clone(), kind.clone());
             let tracker = app.jobs().under_way.clone();
             Ok(Took::Begun(tracker.spawn(async move {
                 let _place = place;
-                work(&app, &kind, &job).await
+                work(&app, &kind, &job, changes).await
             })))
         }
         Claim::Lost => Ok(Took::Nothing),
@@ -180,25 +188,40 @@ pub(super) async fn take(app: &App, kind: &JobKind, job: Job, place: OwnedSemaph
 }
 
 /// One try of a job that is ours, and what is written about it; says where the job is then, unless the lease was lost.
-async fn work(app: &App, kind: &JobKind, job: &Job) -> Option<JobState> {
+async fn work(
+    app: &App,
+    kind: &JobKind,
+    job: &Job,
+    mut changes: Receiver<Arc<Vec<Change>>>,
+) -> Option<JobState> {
     let begun = Instant::now();
     let leaving = app.leaving();
+    let stop = CancellationToken::new();
+    let not_wanted = async {
+        called_off(app, job, &mut changes).await;
+        stop.cancel();
+        tokio::time::sleep(GRACE).await;
+    };
     let out_of_time = async {
         leaving.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
     let end = tokio::select! {
-        end = handler(app, kind, job) => end,
+        end = handler(app, kind, job, stop.clone()) => end,
+        () = not_wanted => End::Cancelled,
         () = keep(app, job) => {
             tracing::warn!(job.id = %job.id, job.kind = kind.name, "job.lease_lost: another worker does it");
             return None;
         }
         () = out_of_time => End::GivenBack,
     };
+    // What was done is done; whatever else came of it, nobody wants another try.
+    let end = if stop.is_cancelled() && !matches!(end, End::Done(_)) { End::Cancelled } else { end };
     let (word, why) = match &end {
         End::Done(_) => ("done", None),
         End::Failed(fault) => ("failed", Some(format!("{fault:?}"))),
         End::GivenBack => ("given_back", None),
+        End::Cancelled => ("cancelled", None),
     };
     let took = begun.elapsed();
     metrics::counter!("engify_jobs_total", "kind" => kind.name, "outcome" => word).increment(1);
@@ -227,8 +250,8 @@ async fn work(app: &App, kind: &JobKind, job: &Job) -> Option<JobState> {
 }
 
 /// The handler, within its time; a handler that panics has failed.
-async fn handler(app: &App, kind: &JobKind, job: &Job) -> End {
-    let task = Task { id: job.id.clone(), attempt: job.attempts, payload: job.payload.clone() };
+async fn handler(app: &App, kind: &JobKind, job: &Job, stop: CancellationToken) -> End {
+    let task = Task { id: job.id.clone(), attempt: job.attempts, payload: job.payload.clone(), stop };
     let work = AssertUnwindSafe(kind.work(Ctx::system(app, kind.name), task)).catch_unwind();
     match tokio::time::timeout(kind.longest, work).await {
         Ok(Ok(Ok(outcome))) => End::Done(outcome),
@@ -269,11 +292,12 @@ pub async fn run_here(ctx: &Ctx, id: &str) -> Result<Job> {
         let job: Job = app.store().get(&EVERYTHING, id).await?.ok_or_else(not_found)?;
         ctx.require(known(app, &job.kind)?.needs)?;
         match job.state {
-            JobState::Done | JobState::Dead => return Ok(job),
+            JobState::Done | JobState::Dead | JobState::Cancelled => return Ok(job),
             JobState::Queued if job.attempts == 0 => {
                 let kind = known(app, &job.kind)?;
+                let calls = app.store().changes();
                 if let Claim::Ours(job) = claim(app, kind, job).await? {
-                    work(app, kind, &job).await;
+                    work(app, kind, &job, calls).await;
                     continue;
                 }
             }

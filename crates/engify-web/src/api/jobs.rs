@@ -52,6 +52,13 @@ pub(super) fn routes() -> Vec<Route> {
             .named("Jobs", "Do a dead letter again")
             .gives::<JobView>(StatusCode::OK, "the job, queued")
             .refuses(&[StatusCode::CONFLICT]),
+        Route::post("/api/admin/jobs/{id}/cancel", WRITE, cancel)
+            .named("Jobs", "Call off a job that waits or runs")
+            .gives::<JobView>(
+                StatusCode::OK,
+                "the job: cancelled, or running until its worker has heard of it",
+            )
+            .refuses(&[StatusCode::CONFLICT]),
         Route::delete("/api/admin/jobs/{id}", WRITE, discard)
             .named("Jobs", "Discard a job that waits, or a dead letter")
             .gives_nothing(StatusCode::NO_CONTENT, "it is gone")
@@ -88,7 +95,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct JobsQuery {
-    /// `queued`, `running`, `done` or `dead`.
+    /// `queued`, `running`, `done`, `dead` or `cancelled`.
     state: Option<String>,
     /// Of this kind.
     kind: Option<String>,
@@ -167,6 +174,10 @@ async fn one(caller: Caller, Path(id): Path<String>) -> Reply {
 
 async fn retry(caller: Caller, Path(id): Path<String>) -> Reply {
     Ok(json(StatusCode::OK, &JobView::whole(&jobs::retry(&caller.0, &id).await?)))
+}
+
+async fn cancel(caller: Caller, Path(id): Path<String>) -> Reply {
+    Ok(json(StatusCode::OK, &JobView::whole(&jobs::cancel(&caller.0, &id).await?)))
 }
 
 async fn discard(caller: Caller, Path(id): Path<String>) -> Reply<StatusCode> {

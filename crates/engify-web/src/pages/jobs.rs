@@ -87,6 +87,7 @@ pub fn row(at: &Frame<'_>, job: &Job) -> Markup {
 fn state(job: &Job) -> Markup {
     let word = match job.state {
         JobState::Queued if job.failure.is_some() => "waits to be tried again",
+        JobState::Running if job.cancelled_at.is_some() => "being called off",
         state => state.as_str(),
     };
     status(tone(job.state, job.failure.is_some()), word)
@@ -99,6 +100,7 @@ pub(super) fn tone(state: JobState, failed: bool) -> Tone {
         JobState::Queued | JobState::Running => Tone::Info,
         JobState::Done => Tone::Ok,
         JobState::Dead => Tone::Bad,
+        JobState::Cancelled => Tone::Plain,
     }
 }
 
@@ -147,6 +149,11 @@ pub fn one(at: &Frame<'_>, job: &Job, about: &str) -> Markup {
                 consequence: "It is queued at once, with all its tries. What the failed tries did already is not done twice.",
                 button: "Retry the job", action: format!("{path}/retry"), fields: Vec::new(), destroys: false,
             }) }
+            @if matches!(job.state, JobState::Queued | JobState::Running) && job.cancelled_at.is_none() { (Confirm {
+                open: "Cancel", title: "Call this job off?",
+                consequence: "It is not done, or not to its end: what it did already stays as it is. Its record stays.",
+                button: "Call the job off", action: format!("{path}/cancel"), fields: Vec::new(), destroys: true,
+            }) }
             @if matches!(job.state, JobState::Dead | JobState::Queued) { (Confirm {
                 open: "Discard", title: "Discard this job?",
                 consequence: "It is not done any more, and its record goes.",
@@ -171,6 +178,7 @@ pub fn one(at: &Frame<'_>, job: &Job, about: &str) -> Markup {
                 @if job.state == JobState::Running { dt { "Lease ends" } dd { (figures::when(at.now, job.due_at)) } }
                 @if let Some(begun) = job.started_at { dt { "Last try" } dd { (figures::when(at.now, begun)) } }
                 @if job.attempts > 0 { dt { "Tries" } dd { (job.attempts) } }
+                @if let Some(called) = job.cancelled_at { dt { "Called off" } dd { (figures::when(at.now, called)) } }
                 @if let Some(ended) = job.ended_at { dt { "Ended" } dd { (figures::when(at.now, ended)) } }
                 @if let Some(key) = &job.singleton { dt { "Key" } dd { span.mono { (key) } } }
                 dt { "Id" } dd { span.mono { (job.id) } }

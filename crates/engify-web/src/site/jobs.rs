@@ -38,6 +38,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/opshub/jobs/live", READ, live).page(),
         Route::get("/opshub/jobs/{id}", READ, one).page(),
         Route::post("/opshub/jobs/{id}/retry", WRITE, retry).page(),
+        Route::post("/opshub/jobs/{id}/cancel", WRITE, cancel).page(),
         Route::post("/opshub/jobs/{id}/discard", WRITE, discard).page(),
         Route::get("/opshub/schedules", READ, all_schedules).page(),
         Route::get("/opshub/schedules/{name}", READ, schedule).page(),
@@ -91,6 +92,11 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Reply {
 async fn retry(visit: Visit, Path(id): Path<String>) -> Reply {
     let job = jobs::retry(&visit.ctx, &id).await?;
     Ok(Said::JobQueued.at(&format!("/opshub/jobs/{}", job.id)))
+}
+
+async fn cancel(visit: Visit, Path(id): Path<String>) -> Reply {
+    let job = jobs::cancel(&visit.ctx, &id).await?;
+    Ok(Said::JobCancelled.at(&format!("/opshub/jobs/{}", job.id)))
 }
 
 async fn discard(visit: Visit, Path(id): Path<String>) -> Reply {

@@ -70,6 +70,7 @@ said! {
     MessageQueued "queued" "The message goes out again.",
     JobQueued "job" "The job is queued.",
     JobDiscarded "job-gone" "The job is discarded.",
+    JobCancelled "job-cancelled" "The job is called off. One that runs ends within seconds.",
     AuditIntact "intact" "Every line is as it was sealed: nothing was changed, removed, added or moved.",
     Linked "linked" "Linked: you can sign in with it from now on.",
     Unlinked "unlinked" "Unlinked: it opens your account no more.",

@@ -34,6 +34,8 @@ pub(crate) struct JobView {
     created_at: Time,
     started_at: Option<Time>,
     ended_at: Option<Time>,
+    /// When somebody called it off; while it runs, its worker is still to hear of that.
+    cancelled_at: Option<Time>,
 }
 
 /// Why a try failed, with the remedy.
@@ -72,6 +74,7 @@ impl From<&Job> for JobView {
             created_at: job.created_at,
             started_at: job.started_at,
             ended_at: job.ended_at,
+            cancelled_at: job.cancelled_at,
         }
     }
 }

@@ -75,6 +75,20 @@ impl Done {
                 })
                 .attempts(3),
             )
+            .with(
+                JobKind::new("watch", "Runs until it is called off.", |_, task| async move {
+                    task.stop.cancelled().await;
+                    Err(Error::unavailable("away", "It was in the middle."))
+                })
+                .together(1),
+            )
+            .with(
+                JobKind::new("whole", "Is not called off.", |_, task| async move {
+                    task.stop.cancelled().await;
+                    Ok(Value::Null)
+                })
+                .whole(),
+            )
             .with(kind("hold", |done, attempt| {
                 Box::pin(async move {
                     if attempt == 1 {
@@ -189,6 +203,25 @@ async fn a_job_that_is_under_way_when_its_process_ends_is_given_back(extra: &[(&
     assert_eq!(jobs::get(&system(&replicas[1]), id.as_str()).await.unwrap().state, JobState::Done);
 }
 
+async fn a_job_that_runs_elsewhere_is_called_off_and_leaves_its_place(extra: &[(&str, &str)]) {
+    let (_, replicas) = replicas(2, extra).await;
+    let ctx = system(&replicas[1]);
+    let id = jobs::enqueue(&ctx, NewJob::of("watch")).await.unwrap().id;
+    let now = async || jobs::get(&ctx, id.as_str()).await.unwrap();
+    let first = replicas[0].app.clone();
+    let held = tokio::spawn(async move { jobs::settle(&first).await });
+    while now().await.state != JobState::Running {
+        tokio::task::yield_now().await;
+    }
+    let asked = jobs::cancel(&ctx, id.as_str()).await.unwrap();
+    assert!(asked.state == JobState::Running && asked.cancelled_at.is_some(), "its worker ends it");
+    held.await.unwrap().unwrap();
+    let job = now().await;
+    assert_eq!((job.state, &job.lease, &job.slot, &job.lane), (JobState::Cancelled, &None, &None, &None));
+    assert_eq!(jobs::cancel(&ctx, id.as_str()).await.unwrap().state, JobState::Cancelled, "again: the same");
+    assert_eq!(jobs::retry(&ctx, id.as_str()).await.unwrap_err().code(), "not_dead");
+}
+
 macro_rules! on_both {
     ($($case:ident in $database:literal),+ $(,)?) => {
         mod embedded {
@@ -209,6 +242,7 @@ on_both! {
     a_job_whose_worker_is_gone_is_done_by_another_when_its_lease_ends in "jobs-lease",
     a_job_that_is_under_way_when_its_process_ends_is_given_back in "jobs-end",
     a_key_is_taken_while_its_job_is_open in "jobs-key",
+    a_job_that_runs_elsewhere_is_called_off_and_leaves_its_place in "jobs-cancel",
 }
 
 #[tokio::test]
@@ -248,6 +282,22 @@ async fn what_fails_is_tried_again_later_and_is_a_dead_letter_in_the_end() {
     let again = jobs::get(&ctx, id.as_str()).await.unwrap();
     assert_eq!((again.state, again.attempts, again.failure), (JobState::Done, 1, None));
     assert_eq!(jobs::retry(&ctx, id.as_str()).await.unwrap_err().code(), "not_dead");
+}
+
+#[tokio::test]
+async fn what_must_not_be_half_done_is_called_off_only_while_it_waits() {
+    let (_, replicas) = replicas(1, &[]).await;
+    let (test, ctx) = (&replicas[0], system(&replicas[0]));
+    let waiting = jobs::enqueue(&ctx, NewJob::of("whole")).await.unwrap().id;
+    assert_eq!(jobs::cancel(&ctx, waiting.as_str()).await.unwrap().state, JobState::Cancelled);
+    let id = jobs::enqueue(&ctx, NewJob::of("whole")).await.unwrap().id;
+    let app = test.app.clone();
+    let held = tokio::spawn(async move { jobs::settle(&app).await });
+    while jobs::get(&ctx, id.as_str()).await.unwrap().state != JobState::Running {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(jobs::cancel(&ctx, id.as_str()).await.unwrap_err().code(), "not_cancellable");
+    held.abort();
 }
 
 #[tokio::test]

@@ -68,6 +68,28 @@ async fn what_is_no_job_is_refused_by_field_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_job_that_waits_can_be_called_off_and_its_record_stays() {
+    let (test, admin) = started().await;
+    let queued = admin.post("/api/admin/jobs", &json!({ "kind": "cleanup" })).await.with(202);
+    let id = queued["data"]["id"].as_str().unwrap();
+    assert!(admin.get(&format!("/opshub/jobs/{id}")).await.text.contains("Call the job off"));
+    let path = format!("/api/admin/jobs/{id}");
+    let job = admin.post(&format!("{path}/cancel"), &json!({})).await.with(200);
+    assert_eq!((&job["state"], job["cancelledAt"].is_string()), (&json!("cancelled"), true), "{job:#}");
+    jobs::settle(&test.app).await.unwrap();
+    let job = admin.get(&path).await.with(200);
+    assert_eq!((&job["state"], &job["attempts"]), (&json!("cancelled"), &json!(0)), "{job:#}");
+    let audit = admin.get("/api/admin/audit?action=job_cancelled").await.with(200);
+    assert_eq!(audit["data"][0]["target"]["id"], id);
+    let page = admin.get("/opshub/jobs?state=cancelled").await;
+    assert!(page.text.contains(id) && page.status == 200, "{}", page.text);
+    let done = admin.post("/api/admin/jobs", &json!({ "kind": "cleanup" })).await.with(202);
+    jobs::settle(&test.app).await.unwrap();
+    let path = format!("/api/admin/jobs/{}/cancel", done["data"]["id"].as_str().unwrap());
+    assert_eq!(admin.post(&path, &json!({})).await.refused(409), "not_cancellable");
+}
+
+#[tokio::test]
 async fn a_job_that_waits_can_be_discarded() {
     let (test, admin) = started().await;
     let body = json!({ "kind": "cleanup", "delaySeconds": 60 });

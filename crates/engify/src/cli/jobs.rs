@@ -19,6 +19,13 @@ pub(crate) enum Jobs {
         #[command(flatten)]
         how: How,
     },
+    /// Call off a job that waits or runs; one that runs ends within seconds
+    Cancel {
+        /// The job's id, as `engify jobs list` shows it
+        id: String,
+        #[command(flatten)]
+        report: Report,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,7 +39,7 @@ pub(crate) enum Cron {
 /// Which jobs to list.
 #[derive(Debug, Args)]
 pub(crate) struct ListJobs {
-    /// queued, running, done or dead
+    /// queued, running, done, dead or cancelled
     #[arg(long, value_parser = JobState::parse)]
     pub(crate) state: Option<JobState>,
     /// Only this kind
@@ -86,6 +93,7 @@ impl Jobs {
             Self::List(list) => list.report.json,
             Self::Run(run) => run.how.report.json,
             Self::Retry { how, .. } => how.report.json,
+            Self::Cancel { report, .. } => report.json,
         }
     }
 }

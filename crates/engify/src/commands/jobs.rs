@@ -22,6 +22,11 @@ pub(super) async fn run(environment: &Environment, command: Jobs) -> Ended {
             let job = jobs::retry(ctx, &id).await?;
             carry(ctx, job.id.as_str(), how).await
         }
+        Jobs::Cancel { id, report } => {
+            let job = jobs::cancel(ctx, &id).await?;
+            show(&job, report)?;
+            Ok(Verdict::Done)
+        }
     })
     .await
 }
@@ -50,6 +55,7 @@ struct Shown<'a> {
     created_at: Time,
     started_at: Option<Time>,
     ended_at: Option<Time>,
+    cancelled_at: Option<Time>,
     failure: Option<Value>,
     outcome: Option<&'a Value>,
 }
@@ -66,6 +72,7 @@ impl<'a> From<&'a Job> for Shown<'a> {
             created_at: job.created_at,
             started_at: job.started_at,
             ended_at: job.ended_at,
+            cancelled_at: job.cancelled_at,
             failure: failure.map(|failure| json!({ "code": failure.code, "message": failure.message })),
             outcome: job.outcome.as_ref(),
         }
@@ -103,16 +110,20 @@ async fn start(ctx: &Ctx, options: RunJob) -> Ended {
 /// Does a job that is queued, unless servers shall.
 async fn carry(ctx: &Ctx, id: &str, how: How) -> Ended {
     let job = if how.queue { jobs::get(ctx, id).await? } else { jobs::run_here(ctx, id).await? };
-    if how.report.json {
-        printer::json(&Shown::from(&job))?;
-    } else {
-        tell(&job)?;
-    }
+    show(&job, how.report)?;
     Ok(Verdict::wanting_if(!how.queue && job.state != JobState::Done))
+}
+
+fn show(job: &Job, report: Report) -> Printed {
+    if report.json { printer::json(&Shown::from(job)) } else { tell(job) }
 }
 
 fn tell(job: &Job) -> Printed {
     match job.state {
+        JobState::Running if job.cancelled_at.is_some() => printer::line(format_args!(
+            "{} {}: called off; its worker ends it within seconds.",
+            job.kind, job.id
+        )),
         JobState::Queued if job.failure.is_none() => {
             printer::line(format_args!("{} {}: queued; a server does it.", job.kind, job.id))
         }

@@ -16,17 +16,18 @@ pub(super) fn kinds() -> [JobKind; 2] {
         job(JobKind::new(
             PLAN,
             "Works a restore out: all of it but the switch, so that what would change is known. Nothing is touched.",
-            |ctx, task| apart(move || run(ctx, task, true)),
+            |ctx, task| apart(task.stop.clone(), move || run(ctx, task, true)),
         ))
         .attempts(1),
         // A second try finishes what a killed one began.
         job(JobKind::new(
             RESTORE,
             "Brings a backup or a moment back, after a backup of how it is now.",
-            |ctx, task| apart(move || run(ctx, task, false)),
+            |ctx, task| apart(task.stop.clone(), move || run(ctx, task, false)),
         ))
         .attempts(2)
-        .fresh(),
+        .fresh()
+        .whole(),
     ]
 }
 

@@ -23,6 +23,18 @@ fn a_job_is_done_here_without_a_server_and_told_of() {
 }
 
 #[test]
+fn a_job_that_waits_is_called_off() {
+    let engify = Engify::new();
+    let (_, job) = engify.report(&["jobs", "run", "cleanup", "--queue", "--json"]);
+    let id = job["id"].as_str().unwrap();
+    let (code, job) = engify.report(&["jobs", "cancel", id, "--json"]);
+    assert_eq!((code, &job["state"]), (0, &json!("cancelled")), "{job:#}");
+    let (_, list) = engify.report(&["jobs", "list", "--state", "cancelled", "--json"]);
+    assert_eq!(list["jobs"][0]["id"], id, "{list:#}");
+    engify.run(&["jobs", "cancel", "nothing"]).fails_with("There is no such job");
+}
+
+#[test]
 fn schedules_are_listed_and_done_when_asked() {
     let engify = Engify::new();
     let (code, list) = engify.report(&["cron", "list", "--json"]);

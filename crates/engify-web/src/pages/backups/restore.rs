@@ -142,6 +142,7 @@ pub fn look(at: &Frame<'_>, view: &RestoreView<'_>) -> Markup {
                 @if plan { "Nothing was touched. " } @else { "The database is the old one or the new one, never a mixture; the job tells which step failed. " }
                 a href="/opshub/backups/restore" { "Choose again" } "."
             },
+            (None, JobState::Cancelled) => p.quiet { "Called off: nothing was touched. " a href="/opshub/backups/restore" { "Choose again" } "." },
             (None, JobState::Done) => p.quiet { "Its record is in its job." },
         }
     };
@@ -156,6 +157,7 @@ fn state(state: JobState, plan: bool) -> (Tone, &'static str) {
         (JobState::Done, true) => (Tone::Ok, "ready"),
         (JobState::Done, false) => (Tone::Ok, "restored and compared"),
         (JobState::Dead, _) => (Tone::Bad, "failed"),
+        (JobState::Cancelled, _) => (Tone::Plain, "called off"),
     }
 }
 
