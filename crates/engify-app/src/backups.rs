@@ -16,17 +16,21 @@ use crate::Ctx;
 use crate::jobs::{self, NewJob, Queued};
 
 mod coverage;
+mod download;
 mod drills;
 mod restore;
 mod retention;
+mod watch;
 
 pub use coverage::{Coverage, coverage};
+pub use download::{Download, download};
 pub use drills::{drills, export, newest_drill};
 pub use restore::{
     Asked, Differences, Kept, PLAN, PlanView, RESTORE, Restoration, Wish, Written, collections, confirmation,
     plan_restore, restoration, restore,
 };
 pub use retention::{Ending, Rule, endings};
+pub(crate) use watch::watch;
 
 /// The kinds of jobs that do it; the binary registers them.
 const TAKE: &str = "backup";

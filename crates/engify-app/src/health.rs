@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a provider's failure is held against it.
 const RECENT: Duration = Duration::from_secs(300);
 /// Older than that, the newest backup is a matter for somebody: eight of those that are taken every six hours are missing.
-const OLD: Duration = Duration::from_secs(2 * 86_400);
+pub(crate) const OLD: Duration = Duration::from_secs(2 * 86_400);
 
 /// The state of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]

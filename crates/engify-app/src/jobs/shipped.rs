@@ -7,7 +7,7 @@ use engify_core::{Error, Result};
 use serde_json::json;
 
 use super::JobKind;
-use crate::{audit, keys, organizations};
+use crate::{audit, backups, keys, organizations};
 
 mod digest;
 mod refresh;
@@ -51,6 +51,12 @@ pub(super) fn kinds() -> Result<Vec<JobKind>> {
             |ctx, _| async move { refresh::library(&ctx).await },
         ))
         .scheduled("10 */6 * * *", CatchUp::Once)?,
+        kind(JobKind::new(
+            "recovery_watch",
+            "Tells the audit log, once, where for too long no backup was proven or no restore was practised.",
+            |ctx, _| async move { Ok(json!({ "unproven": backups::watch(&ctx).await? })) },
+        ))
+        .scheduled("50 * * * *", CatchUp::Once)?,
         kind(JobKind::new(
             "weekly_digest",
             "Writes to the super admins what the last seven days brought.",

@@ -252,3 +252,60 @@ async fn a_damaged_file_is_put_aside_and_an_empty_one_is_none() {
     assert_eq!(contents(&store).await.0.get("users"), before.0.get("users"));
     store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_a_clock_that_was_ahead_leads_to_what_came_after_it() {
+    let noon = "2026-11-22T12:00:00.000Z".parse().unwrap();
+    let rig = Rig::with(Clock::fixed(noon));
+    let store = rig.inhabited().await;
+    rig.clock.advance(Duration::from_secs(365 * 86_400));
+    rig.back_up(&store).await;
+    store.close().await;
+    let rig = Rig { clock: Clock::fixed(noon), ..rig };
+    let store = rig.open().await;
+    put(&store, "ratings", "after", json!({"stars": 2})).await;
+    rig.shipper(&store).round().await.unwrap();
+    store.close().await;
+    rig.lose();
+    let store = rig.recover(&Wish::default()).await;
+    assert_eq!(read(&store, "ratings").await.len(), 1, "its segment lies under an earlier day");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn empty_files_and_old_halves_at_the_target_are_seen_for_what_they_are() {
+    let rig = Rig::new();
+    let store = rig.inhabited().await;
+    let id = rig.back_up(&store).await;
+    let mut shipper = rig.shipper(&store);
+    put(&store, "ratings", "one", json!({"stars": 1})).await;
+    shipper.round().await.unwrap();
+    let segment = rig.target.list("journal", None, 10).await.unwrap().remove(0).key;
+    let whole = rig.target.get(&segment, 1 << 20).await.unwrap();
+
+    // A machine that lost its power left a name without bytes: never taken for the end of the journal.
+    rig.target.put(&segment, "".into()).await.unwrap();
+    let refused = rig.shipper(&store).round().await.unwrap_err();
+    assert_eq!(refused.code(), "journal_damaged", "{refused}");
+    let refused = rig
+        .restore(&at(store.journal_position().await.unwrap()), Live::Missing(rig.folder.path().join("else")));
+    assert_eq!(refused.await.unwrap_err().code(), "journal_damaged");
+    rig.target.put(&segment, whole).await.unwrap();
+
+    // An empty manifest is no backup, and hides none. A half that an hour has passed over goes with the next backup.
+    rig.target.put("backups/0199-empty/manifest.json", "".into()).await.unwrap();
+    let half = rig.folder.path().join(format!("target/backups/{id}/engify/users.bson.zst#7"));
+    std::fs::write(&half, b"half").unwrap();
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    std::fs::File::options().write(true).open(&half).unwrap().set_modified(long_ago).unwrap();
+    rig.back_up(&store).await;
+    assert!(!half.exists());
+    let listing = engify_ops::backup::list(&rig.target).await.unwrap();
+    assert_eq!((listing.backups.len(), listing.unreadable.len()), (2, 1), "{listing:?}");
+    let before = contents(&store).await;
+    store.close().await;
+    rig.lose();
+    let store = rig.recover(&Wish::default()).await;
+    assert_eq!(contents(&store).await.0.get("ratings"), before.0.get("ratings"));
+    store.close().await;
+}

@@ -86,6 +86,10 @@ impl Rig {
     }
 
     pub(crate) async fn back_up(&self, store: &Store) -> BackupId {
+        self.try_back_up(store).await.unwrap()
+    }
+
+    pub(crate) async fn try_back_up(&self, store: &Store) -> Result<BackupId, Error> {
         let plan = backup::Plan {
             kind: BackupKind::Manual,
             target: &self.target,
@@ -94,7 +98,8 @@ impl Rig {
             folder: self.folder.path(),
             keep: None,
         };
-        Box::pin(backup::create(store, &plan, (&self.clock, &self.ids), &|_, _, _| ())).await.unwrap().id
+        let created = backup::create(store, &plan, (&self.clock, &self.ids), &|_, _, _| ());
+        Ok(Box::pin(created).await?.id)
     }
 
     pub(crate) async fn restore(&self, wish: &Wish, live: Live) -> Result<Restored, Error> {

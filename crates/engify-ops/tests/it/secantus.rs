@@ -1,8 +1,9 @@
 //! Restores from one kind of database into the other, on SecantusDB.
 
+use engify_core::backup::{Backup, BackupState};
 use engify_core::{Clock, Secret};
 use engify_ops::restore::{Live, Wish};
-use engify_store::{Options, Store, Target};
+use engify_store::{Batch, Options, Store, Target};
 use engify_testkit::parts;
 use serde_json::json;
 
@@ -89,4 +90,28 @@ async fn a_restore_into_mongodb_that_was_killed_keeps_it_closed_until_the_next_o
     let store = Store::open(target, Options::new(Clock::system())).await.unwrap();
     assert_eq!(read(&store, "ratings").await.len(), 300);
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_machines_that_share_a_mongodb_one_takes_a_backup_at_a_time() {
+    let clock = Clock::fixed(Clock::system().now());
+    let (here, there) = (Rig::with(clock.clone()), Rig::with(clock.clone()));
+    let options = Options::new(clock.clone());
+    let mongo = Store::open(mongo("backups-of-two-machines").await, options).await.unwrap();
+    let id = here.back_up(&mongo).await;
+    let everything = engify_core::tenancy::Scope::Everything("a test looks at all of it");
+    let mut record: Backup = mongo.get(&everything, id.as_str()).await.unwrap().unwrap();
+    (record.state, record.alive_at) = (BackupState::Running, Some(clock.now()));
+    (record.id, record.target) = (engify_core::ids::BackupId::make(&here.ids), "file:/elsewhere".to_owned());
+    mongo.write(Batch::new().insert(&record).unwrap()).await.unwrap();
+
+    clock.advance(std::time::Duration::from_secs(14 * 60));
+    let refused = there.try_back_up(&mongo).await.unwrap_err();
+    assert_eq!(refused.code(), "backup_running", "{refused}");
+    // That machine was killed.
+    clock.advance(std::time::Duration::from_secs(2 * 60));
+    there.try_back_up(&mongo).await.unwrap();
+    let left: Backup = mongo.get(&everything, record.id.as_str()).await.unwrap().unwrap();
+    assert_eq!(left.state, BackupState::Failed);
+    mongo.close().await;
 }

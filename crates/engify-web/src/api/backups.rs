@@ -1,14 +1,16 @@
 //! Backups and drills, for administrators. What changes something is a job; its id is the answer.
 
+use axum::body::Body;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use engify_app::audit::Format;
-use engify_app::backups::{self, Coverage};
+use engify_app::backups::{self, Coverage, Download};
 use engify_app::limits::presets;
 use engify_core::Error;
 use engify_core::backup::{BackupState, DrillKind};
 use engify_core::error::Faults;
 use engify_core::permission::Permission;
+use futures_util::stream;
 use http::{StatusCode, header};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -41,6 +43,10 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/api/admin/backups/{id}", READ, one)
             .named("Backups", "One backup")
             .gives::<BackupView>(StatusCode::OK, "the backup"),
+        Route::get("/api/admin/backups/{id}/download", WRITE, download)
+            .named("Backups", "A backup as one file; needs a fresh factor")
+            .gives_nothing(StatusCode::OK, "a tar of its objects; unpacked, it is a target of its own")
+            .refuses(&[StatusCode::CONFLICT]),
         Route::post("/api/admin/backups/{id}/verify", WRITE, verify)
             .named("Backups", "Restore a backup into a scratch database and compare it")
             .gives::<Done<QueuedView>>(StatusCode::ACCEPTED, "the job; while it is open, the same one")
@@ -114,6 +120,24 @@ async fn one(caller: Caller, Path(id): Path<String>) -> Reply {
 
 async fn verify(caller: Caller, Path(id): Path<String>) -> Reply {
     accepted(backups::verify(&caller.0, &id).await?)
+}
+
+async fn download(caller: Caller, Path(id): Path<String>) -> Reply {
+    Ok(sent(backups::download(&caller.0, &id).await?, &id))
+}
+
+/// A backup on its way. A fault in the middle breaks the connection off, so that nobody takes half of it for a whole one.
+pub(crate) fn sent(file: Download, id: &str) -> Response {
+    let length = file.bytes().to_string();
+    let pieces = stream::try_unfold(file, async |mut file| {
+        Ok::<_, Error>(file.next().await?.map(|piece| (piece, file)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-tar".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"engify-{id}.tar\"")),
+        (header::CONTENT_LENGTH, length),
+    ];
+    (headers, Body::from_stream(pieces)).into_response()
 }
 
 /// Which drills.

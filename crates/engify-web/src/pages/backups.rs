@@ -73,7 +73,7 @@ pub fn list(at: &Frame<'_>, view: &BackupsView<'_>) -> Markup {
         p.small.faint {
             "Each was restored into a scratch database and compared before it counted. "
             @if !view.encrypted { "They are not encrypted: set " code { "BACKUP_ENCRYPTION_KEY" } ". " }
-            "To take one away, copy its folder from the target; " code { "engify db backup --format mongodump --out dump" } " writes one for other programs."
+            "Each can be downloaded from its page; " code { "engify db backup --format mongodump --out dump" } " writes one for other programs."
         }
     };
     frame(at, &Head::new("Backups", "What was saved, what of it was proven, and what can be restored."), body)
@@ -239,6 +239,7 @@ pub fn one(at: &Frame<'_>, backup: &Backup) -> Markup {
                     consequence: "It is restored into a scratch database and compared, document by document. The site goes on meanwhile.",
                     button: "Verify the backup", action: format!("/opshub/backups/{}/verify", backup.id), fields: Vec::new(), destroys: false,
                 })
+                a.btn href={ "/opshub/backups/" (backup.id) "/download" } { "Download" }
                 a.btn href={ "/opshub/backups/restore?from=" (backup.id) } { (Icon::Again) "Restore it" }
             }
         }))

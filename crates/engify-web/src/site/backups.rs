@@ -14,7 +14,7 @@ use super::form::Fields;
 use super::ok;
 use super::said::Said;
 use super::visit::Visit;
-use crate::api::backups::{file, word};
+use crate::api::backups::{file, sent, word};
 use crate::extract::Query;
 use crate::pages::backups::drills::{self, DrillsView};
 use crate::pages::backups::{self as pages, BackupsView};
@@ -35,6 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/opshub/backups/drills", WRITE, drill).page(),
         Route::get("/opshub/backups/drills/export", READ, export).page(),
         Route::get("/opshub/backups/{id}", READ, one).page(),
+        Route::get("/opshub/backups/{id}/download", WRITE, download).page(),
         Route::post("/opshub/backups/{id}/verify", WRITE, verify).page(),
     ]
 }
@@ -72,6 +73,10 @@ async fn list(visit: Visit, Query(asked): Query<Asked>) -> Reply {
 async fn one(visit: Visit, Path(id): Path<String>) -> Reply {
     let backup = backups::get(&visit.ctx, &id).await?;
     Ok(ok(pages::one(&visit.frame(), &backup)))
+}
+
+async fn download(visit: Visit, Path(id): Path<String>) -> Reply {
+    Ok(sent(backups::download(&visit.ctx, &id).await?, &id))
 }
 
 async fn take(visit: Visit) -> Reply {

@@ -7,6 +7,7 @@ use engify_app::jobs::{self, JobKind, Registry};
 use engify_core::Time;
 use engify_core::backup::{Backup, Drill, Shipping};
 use engify_core::permission::Permission;
+use engify_core::tenancy::Scope;
 use engify_testkit::TestApp;
 use engify_testkit::store::Batch;
 use http::Method;
@@ -275,4 +276,79 @@ async fn what_cannot_be_restored_is_refused_by_field_and_starts_nothing() {
         assert!(again.text.contains(word), "{word}: {}", again.text);
     }
     assert_eq!(admin.get("/api/admin/jobs").await.with(200)["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_backup_is_downloaded_as_one_file_by_who_has_just_proven_who_they_are() {
+    let (test, admin) = started().await;
+    for id in ["b-1", "b-2"] {
+        remembered(&test, id, 1, "verified").await;
+    }
+    let folder = test.folder().join("backups/backups/b-1");
+    std::fs::create_dir_all(folder.join("engify")).unwrap();
+    let part = vec![7_u8; 700];
+    std::fs::write(folder.join("engify/users.bson.zst"), &part).unwrap();
+    std::fs::write(folder.join("manifest.json"), "{}").unwrap();
+    std::fs::write(folder.join("proof.json"), "").unwrap();
+
+    let path = "/api/admin/backups/b-1/download";
+    let file = admin.get(path).await;
+    assert_eq!(
+        (file.status.as_u16(), &file.headers["content-type"]),
+        (200, &"application/x-tar".parse().unwrap())
+    );
+    assert_eq!(file.headers["content-disposition"], "attachment; filename=\"engify-b-1.tar\"");
+    assert_eq!(file.text.len().to_string(), file.headers["content-length"].to_str().unwrap());
+    let unpacked = test.folder().join("unpacked");
+    std::fs::create_dir(&unpacked).unwrap();
+    let tar = unpacked.join("b.tar");
+    std::fs::write(&tar, &file.text).unwrap();
+    let ran =
+        std::process::Command::new("tar").arg("-xvf").arg(&tar).current_dir(&unpacked).output().unwrap();
+    let names = String::from_utf8(ran.stdout).unwrap();
+    assert!(
+        ran.status.success() && names.trim_end().ends_with("manifest.json"),
+        "the manifest is the last: {names}"
+    );
+    assert_eq!(std::fs::read(unpacked.join("backups/b-1/engify/users.bson.zst")).unwrap(), part);
+    assert_eq!(admin.get("/opshub/backups/b-1/download").await.text, file.text);
+    let told = admin.get("/api/admin/audit?action=backup_downloaded").await.with(200);
+    assert_eq!(
+        (told["data"].as_array().unwrap().len(), &told["data"][0]["target"]["id"]),
+        (2, &json!("b-1"))
+    );
+
+    assert_eq!(admin.get("/api/admin/backups/b-2/download").await.refused(409), "backup_gone");
+    assert_eq!(admin.get("/api/admin/backups/none/download").await.refused(404), "not_found");
+    assert!(admin.get("/opshub/backups/b-1").await.text.contains("/opshub/backups/b-1/download"));
+    test.clock.advance(Duration::from_secs(11 * 60));
+    assert_eq!(admin.get(path).await.refused(403), "fresh_factor_required");
+    let page = admin.get("/opshub/backups/b-1/download").await;
+    assert!(sent_to(&page).starts_with("/confirm?next="));
+}
+
+#[tokio::test]
+async fn that_no_way_back_was_proven_for_too_long_is_told_once_for_each_outage() {
+    let (test, admin) = started().await;
+    let told = async || {
+        admin.post("/api/admin/jobs", &json!({ "kind": "recovery_watch" })).await.with(202);
+        jobs::settle(&test.app).await.unwrap();
+        admin.get("/api/admin/audit?action=recovery_unproven").await.with(200)["data"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    remembered(&test, "b-1", 1, "verified").await;
+    assert_eq!(told().await, 0, "it is young enough");
+    remembered(&test, "b-1", 3, "verified").await;
+    assert_eq!((told().await, told().await), (1, 1), "once");
+    remembered(&test, "b-2", 0, "verified").await;
+    assert_eq!(told().await, 1);
+    remembered(&test, "b-2", 4, "verified").await;
+    remembered(&test, "b-3", 3, "failed").await;
+    let everything = Scope::Everything("a test takes one away");
+    test.store().write(Batch::new().delete::<Backup>(everything, "b-1")).await.unwrap();
+    assert_eq!(told().await, 2, "another outage");
+    let line = admin.get("/api/admin/audit?action=recovery_unproven").await.with(200)["data"][0].clone();
+    assert_eq!((&line["target"]["id"], &line["outcome"]), (&json!("backup"), &json!("failed")), "{line:#}");
 }

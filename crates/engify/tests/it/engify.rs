@@ -5,13 +5,14 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder where the program runs, and what its environment holds.
 pub(crate) struct Engify {
-    dir: TempDir,
+    dir: Arc<TempDir>,
     env: Vec<(String, String)>,
 }
 
@@ -25,7 +26,12 @@ pub(crate) struct Said {
 
 impl Engify {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), env: Vec::new() }
+        Self { dir: Arc::new(tempfile::tempdir().unwrap()), env: Vec::new() }
+    }
+
+    /// The same folder, where further settings are its own.
+    pub(crate) fn again(&self) -> Self {
+        Self { dir: Arc::clone(&self.dir), env: self.env.clone() }
     }
 
     #[must_use]

@@ -5,6 +5,7 @@
 mod admin;
 mod audit_verify;
 mod away;
+mod backup_faults;
 mod backups;
 mod config;
 mod database;

@@ -81,14 +81,14 @@ fn a_restore_needs_a_moment_and_a_yes() {
 }
 
 /// A server, and where it listens.
-fn serve(engify: &Engify) -> (Child, u16) {
+pub(crate) fn serve(engify: &Engify) -> (Child, u16) {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
     let mut server = engify.start(&["serve", "--port", &port.to_string()]);
     read_until(server.stdout.as_mut().unwrap(), "is ready at");
     (server, port)
 }
 
-fn get(port: u16, path: &str) -> Value {
+pub(crate) fn get(port: u16, path: &str) -> Value {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n").unwrap();
     let mut reply = String::new();
@@ -138,4 +138,80 @@ fn a_drill_measures_and_keeps_its_record() {
     let hasty = engify.with("ENGIFY_RECOVERY_GOALS", "rto=1,rpo=1");
     let (code, drilled) = hasty.report(&["db", "drill", "disk-full", "--json"]);
     assert_eq!(code, i32::from(drilled["outcome"] != "passed"), "{drilled:#}");
+}
+
+/// What the audit log tells of this action: outcome and details.
+fn told(engify: &Engify, action: &str) -> Vec<(Value, Value)> {
+    let said = engify.run(&["db", "export", "--collection", "audit_logs", "--out", "-"]).ended(0);
+    let lines = said.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines = lines.filter(|line| line["action"] == action);
+    lines.map(|line| (line["outcome"].clone(), line["details"].clone())).collect()
+}
+
+#[test]
+fn what_is_done_at_a_terminal_is_told_in_the_audit_log() {
+    let engify = inhabited();
+    let id = backup(&engify);
+    engify.run(&["db", "backup", "--to", "file:data/engify.db/below"]).ended(2);
+    let taken = told(&engify, "backup_taken");
+    let outcomes: Vec<&Value> = taken.iter().map(|(outcome, _)| outcome).collect();
+    assert_eq!(outcomes, ["success", "failed"], "{taken:?}");
+    engify.run(&["db", "restore", "--from", &id, "--dry-run"]).ended(0);
+    assert!(told(&engify, "restore_started").is_empty(), "what touches nothing is not told");
+    engify.run(&["db", "restore", "--from", &id, "--yes"]).ended(0);
+    assert_eq!(told(&engify, "restore_started")[0].1["restore"]["from"], id);
+    engify.run(&["db", "restore", "--from", "nothing", "--yes"]).ended(2);
+    assert_eq!(told(&engify, "restore_started")[2].0, "failed");
+    engify.run(&["db", "drill", "restore"]).ended(0);
+    assert_eq!(told(&engify, "drill_run")[0].1["kind"], "restore");
+    // Where the database was gone, the one that came back tells.
+    let id = backup(&engify);
+    std::fs::remove_file(engify.path("data/engify.db")).unwrap();
+    engify.run(&["db", "restore", "--yes"]).ended(0);
+    assert_eq!(told(&engify, "restore_started").len(), 4, "after {id}");
+    engify.run(&["security", "audit-verify"]).ended(0);
+}
+
+#[test]
+fn no_file_is_put_into_its_place_under_a_server() {
+    let engify = inhabited();
+    backup(&engify);
+    let (mut server, _) = serve(&engify);
+    for name in ["engify.db", "engify.db-wal", "engify.db-shm"] {
+        let _ = std::fs::remove_file(engify.path("data").join(name));
+    }
+    engify.run(&["db", "restore"]).ended(0);
+    engify.run(&["db", "restore", "--yes"]).fails_with("Stop it");
+    assert!(!engify.path("data/engify.db").exists(), "nothing was touched");
+    server.kill().unwrap();
+    server.wait().unwrap();
+    engify.run(&["db", "restore", "--yes"]).ended(0);
+    assert!(documents(&engify, "prompts") >= 128);
+}
+
+#[test]
+fn a_dump_of_a_database_of_any_name_comes_in() {
+    let source = inhabited();
+    source.run(&["db", "backup", "--format", "mongodump", "--out", "dump"]).ended(0);
+    let new = || {
+        let engify = Engify::new();
+        for file in std::fs::read_dir(source.path("dump/engify")).unwrap().flatten() {
+            let name = format!("dump/acme/{}", file.file_name().to_string_lossy());
+            engify.write(&name, std::fs::read(file.path()).unwrap());
+        }
+        // As where everything was dumped.
+        engify.write("dump/admin/system.version.bson", b"");
+        engify
+    };
+    for from in ["dump", "dump/acme"] {
+        let engify = new();
+        let (code, restored) = engify.report(&["db", "restore", "--from", from, "--yes", "--json"]);
+        assert_eq!((code, &restored["verified"]), (0, &json!(true)), "{restored:#}");
+        assert_eq!(documents(&engify, "prompts"), documents(&source, "prompts"));
+        engify.run(&["admin", "check-user", "ana@example.com"]).ended(0);
+    }
+    let engify = new();
+    engify.write("dump/other/users.bson", b"");
+    let said = engify.run(&["db", "restore", "--from", "dump"]).fails_with("several databases");
+    assert!(said.stderr.contains("dump/acme") && !said.stderr.contains("admin,"), "{said:?}");
 }
