@@ -30,7 +30,8 @@ impl Scratch {
         });
         let folder = made.await.map_err(Error::internal)?.map_err(|fault| unavailable(&fault))?;
         let target = Target::Embedded { dir: folder.path().to_owned() };
-        let store = Store::open(target, Options::new(clock.clone())).await?;
+        let options = Options { scratch: true, ..Options::new(clock.clone()) };
+        let store = Store::open(target, options).await?;
         Ok(Self { store, folder })
     }
 

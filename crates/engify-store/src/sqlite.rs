@@ -58,9 +58,15 @@ impl Sqlite {
     /// Opens the database in a folder; makes the folder, the file, the tables and the indexes where they are missing.
     pub(crate) async fn open(dir: PathBuf, options: &Options, feed: Feed) -> Result<Self> {
         let file = dir.join(FILE);
-        let path = file.clone();
-        let connection =
-            tokio::task::spawn_blocking(move || open_file(&dir, &path)).await.map_err(Error::internal)??;
+        let (path, scratch) = (file.clone(), options.scratch);
+        let open = move || {
+            let connection = open_file(&dir, &path)?;
+            if scratch {
+                connect::unsynced(&connection).map_err(fault)?;
+            }
+            Ok::<_, Error>(connection)
+        };
+        let connection = tokio::task::spawn_blocking(open).await.map_err(Error::internal)??;
         let generations = Arc::new(Generations::default());
         let desk =
             Desk { connection, clock: options.clock.clone(), feed, generations: Arc::clone(&generations) };

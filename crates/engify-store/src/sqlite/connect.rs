@@ -9,6 +9,8 @@ use rusqlite::{Connection, OpenFlags, Result};
 const BUSY: Duration = Duration::from_secs(5);
 /// Pages a connection keeps, in kibibytes. The files themselves are in the system's cache anyway.
 const CACHE_KIB: i64 = 2048;
+/// The same for one that fills a scratch database: its indexes are written all over.
+const SCRATCH_CACHE_KIB: i64 = 32 * 1024;
 /// The write-ahead log shrinks to this many bytes after a checkpoint.
 const WAL_BYTES: i64 = 32 * 1024 * 1024;
 /// Pages of the write-ahead log, 16 MiB, after which it is carried over into the file. SQLite's own 1000 carry pages that
@@ -35,6 +37,13 @@ pub(crate) fn writer(place: &Place) -> Result<Connection> {
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     }
     Ok(connection)
+}
+
+/// For a database that nobody misses after a crash: commits do not wait for the disk, and pages that many documents share
+/// stay in the cache.
+pub(crate) fn unsynced(writer: &Connection) -> Result<()> {
+    writer.pragma_update(None, "synchronous", "off")?;
+    writer.pragma_update(None, "cache_size", -SCRATCH_CACHE_KIB)
 }
 
 /// A connection that only reads.

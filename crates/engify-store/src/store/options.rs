@@ -31,6 +31,9 @@ pub struct Options {
     pub readers: usize,
     /// A read that takes longer is stopped and fails with `database_timeout` [5 s].
     pub read_deadline: Duration,
+    /// A database that is filled in one go, and that nobody misses after a crash: commits do not wait for the disk, and the
+    /// writer's cache is 32 MiB [false]. Whoever keeps its file closes it first, and syncs it.
+    pub scratch: bool,
     /// Opens a database although a restore into it was interrupted: for the one that finishes it [false].
     pub unfinished_restore: bool,
 }
@@ -42,6 +45,7 @@ impl Default for Options {
             slow_query: Duration::from_millis(100),
             readers: 3,
             read_deadline: Duration::from_secs(5),
+            scratch: false,
             unfinished_restore: false,
         }
     }
