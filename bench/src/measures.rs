@@ -39,6 +39,7 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("limit", shared::limit),
     ("recovery", recovery::recovery),
     ("shipping", recovery::shipping),
+    ("snapshot", recovery::snapshot),
     ("spread", shared::spread),
 ];
 

@@ -2,9 +2,10 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
 
 use super::{BUSY, Bench, PROMPTS};
@@ -12,6 +13,8 @@ use crate::report::{Line, Spread};
 use crate::server::Server;
 use crate::wire::request;
 
+/// Writers that wait for their answers while a backup is taken: not so many that they alone fill the machine.
+const WRITERS: usize = 4;
 /// A megabyte, as disks are sold.
 const MB: f64 = 1e6;
 
@@ -67,6 +70,37 @@ pub(super) fn shipping(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
     say(Line::stated("shipping", "journal overhead on writes", format!("{} %", spread.text(1)))
         .goal("at most 10 %", spread.median <= 10.0));
     Ok(())
+}
+
+/// How long a few writers wait while backups are taken and proven one after the other, beside how long they wait else.
+pub(super) fn snapshot(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
+    let site = bench.site.copy(bench.scratch.join("snapshot"))?;
+    let server = site.start()?;
+    let load = bench.load(&server, &writes(&server)?, WRITERS);
+    let (mut ratios, mut idle) = (Vec::new(), Vec::new());
+    for _ in 0..bench.rounds() {
+        let alone = load.run()?.millis(0.95);
+        let over = AtomicBool::new(false);
+        let beside = std::thread::scope(|scope| {
+            let backups = scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    site.report(&["db", "backup", "--json"])?;
+                }
+                Ok::<_, anyhow::Error>(())
+            });
+            let tally = load.run();
+            over.store(true, Ordering::Relaxed);
+            backups.join().unwrap_or_else(|_| bail!("the thread of the backups panicked"))?;
+            tally
+        })?;
+        ratios.push(beside.millis(0.95) / alone);
+        idle.push(alone);
+    }
+    let (spread, idle) = (Spread::of(ratios), Spread::of(idle));
+    let figure = format!("{} times; {} ms without", spread.text(2), idle.text(1));
+    say(Line::stated("snapshot", format!("p95 of {WRITERS} writers while backups are taken"), figure)
+        .goal("at most twice", spread.median <= 2.0));
+    server.stop()
 }
 
 /// Stars for prompts: small writes, each of them journaled.

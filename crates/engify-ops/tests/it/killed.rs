@@ -26,7 +26,7 @@ const POSITION: &str = "ENGIFY_TEST_KILLED_POSITION";
     clippy::disallowed_methods,
     reason = "the parent of the process, or the runner of the tests, says so"
 )]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

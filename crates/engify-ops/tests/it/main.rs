@@ -8,6 +8,7 @@
 
 mod drills;
 mod killed;
+mod memory;
 mod restores;
 mod rig;
 mod secantus;
