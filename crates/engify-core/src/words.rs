@@ -158,7 +158,8 @@ impl Slug {
     }
 }
 
-/// Checks one line of text for people: trimmed, `min..=max` characters, no control characters.
+/// Checks one line of text for people: trimmed, `min..=max` characters, no control characters, nothing that breaks a line
+/// or turns the direction of what follows.
 ///
 /// # Errors
 /// Says which bound is broken.
@@ -168,10 +169,16 @@ pub fn line(text: &str, min: usize, max: usize) -> Result<String, String> {
     if count < min || count > max {
         return Err(format!("takes {min} to {max} characters, this has {count}"));
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(|c| c.is_control() || turns_or_breaks(c)) {
         return Err("takes one line without control characters".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// Unicode's separators of lines and paragraphs, and what overrides the direction of writing: a name with one of them makes
+/// the words around it read as something else. Joiners stay: names of some languages need them.
+fn turns_or_breaks(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Checks a block of text: `min..=max` characters, no control characters but line break and tab; CRLF becomes LF.
@@ -187,5 +194,22 @@ pub fn block(text: &str, min: usize, max: usize) -> Result<String, String> {
     match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
         Some(c) => Err(format!("contains the control character U+{:04X}; remove it", u32::from(c))),
         None => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_neither_breaks_its_line_nor_turns_what_follows() {
+        for turned in
+            ["Ana\u{202E}gpj.exe", "\u{2066}Ana", "Ana\u{2028}Bcc: eve@example.com", "Ana\r\nBcc: x"]
+        {
+            assert!(line(turned, 1, 100).is_err(), "{turned:?}");
+        }
+        for name in ["Ana-María", "نگار\u{200C}ی", "דנה", "李 小龙", "👩\u{200D}💻"] {
+            assert_eq!(line(name, 1, 100).as_deref(), Ok(name));
+        }
     }
 }

@@ -4,14 +4,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use engify_app::audit::Anchor;
 
+mod audit;
 mod backup;
 mod jobs;
 mod migrate;
 mod redis;
 mod restore;
 
+pub(crate) use audit::{AuditExport, AuditVerify, Lines};
 pub(crate) use backup::{Backup, Backups, CollectionExport, CollectionImport, Layout, Table, Verify};
 pub(crate) use jobs::{Cron, How, Jobs, ListJobs, RunCron, RunJob};
 pub(crate) use migrate::Migrate;
@@ -88,6 +89,7 @@ impl Command {
             Self::Prompts(Prompts::Import(import)) => import.report.json,
             Self::Prompts(Prompts::Export(export)) => export.report.json,
             Self::Security(Security::AuditVerify(verify)) => verify.report.json,
+            Self::Security(Security::AuditExport(export)) => export.report.json,
             Self::Run(run) => run.report.json,
             Self::Security(Security::TestKeys(test)) => test.report.json,
             Self::Security(Security::RotateKey(rotate)) => rotate.report.json,
@@ -216,16 +218,6 @@ pub(crate) enum Admin {
         #[command(flatten)]
         report: Report,
     },
-}
-
-/// What to prove beside the chain itself.
-#[derive(Debug, Args)]
-pub(crate) struct AuditVerify {
-    /// A block that was there before, as an earlier check or the log named it: also prove that nothing was cut off
-    #[arg(long, value_name = "NUMBER:HASH", value_parser = anchor)]
-    pub(crate) head: Option<Anchor>,
-    #[command(flatten)]
-    pub(crate) report: Report,
 }
 
 /// Who becomes super admin; what is left out is asked for.
@@ -378,6 +370,8 @@ pub(crate) enum Security {
     RotateKey(RotateKey),
     /// Prove that no line of the audit log was changed, removed, added or moved since it was sealed
     AuditVerify(AuditVerify),
+    /// Write the audit log to a file, newest line first; that it was written is a line itself
+    AuditExport(AuditExport),
 }
 
 /// Which keys to try.
@@ -407,16 +401,6 @@ pub(crate) struct RotateKey {
     pub(crate) skip_unreadable: bool,
     #[command(flatten)]
     pub(crate) report: Report,
-}
-
-fn anchor(text: &str) -> Result<Anchor, String> {
-    let read = text.split_once(':').and_then(|(block, hash)| Some((block.parse::<u64>().ok()?, hash)));
-    match read {
-        Some((block, hash)) if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            Ok(Anchor { block, hash: hash.to_owned() })
-        }
-        _ => Err("is not NUMBER:HASH with 64 hex digits".to_owned()),
-    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

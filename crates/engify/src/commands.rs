@@ -17,6 +17,7 @@ use crate::stop::{Ended, Stop, Verdict, bad_settings, exit_code};
 use crate::{printer, serve, wiring};
 
 mod admin;
+mod audit_export;
 mod audit_verify;
 mod backup;
 mod collection;
@@ -26,6 +27,7 @@ mod export;
 mod import;
 mod jobs;
 mod migrate;
+mod out_file;
 mod prompts;
 mod ready;
 mod redis;

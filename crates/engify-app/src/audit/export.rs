@@ -53,6 +53,7 @@ pub struct Export {
     ready: VecDeque<String>,
     after: Option<Cursor>,
     ended: bool,
+    lines: u64,
 }
 
 /// Begins an export of the lines that the caller may see, newest first; that it was made is a line itself.
@@ -76,6 +77,7 @@ pub async fn export(ctx: &Ctx, filter: &Filter, format: Format) -> Result<Export
         ready: header.into_iter().collect(),
         after: None,
         ended: false,
+        lines: 0,
     })
 }
 
@@ -99,9 +101,15 @@ impl Export {
                 Format::Csv => csv_line(entry, &mut piece),
             }
         }
+        self.lines += page.items.len() as u64;
         self.ended = page.next.is_none();
         self.after = page.next;
         Ok((!piece.is_empty()).then_some(piece))
+    }
+
+    /// How many lines of the log came out so far.
+    pub fn lines(&self) -> u64 {
+        self.lines
     }
 }
 

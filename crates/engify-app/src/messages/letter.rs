@@ -292,8 +292,15 @@ fn when(time: Time) -> String {
 }
 
 /// Words that a stranger chose, as they stand in a letter of ours: one line, not too long, and nothing that a mail
-/// program makes a link of.
+/// program makes a link of. A dot between letters is enough for that (`evil.example/win`), so that each is followed by a space.
 pub(super) fn tame(words: &str) -> String {
-    let line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect();
-    line.replace("://", ": / /").replace("www.", "www ").replace("WWW.", "WWW ")
+    let mut line = String::new();
+    let mut letters = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).peekable();
+    while let Some(c) = letters.next() {
+        line.push(c);
+        if matches!(c, '.' | ':' | '@') && letters.peek().is_some_and(|next| !next.is_whitespace()) {
+            line.push(' ');
+        }
+    }
+    line
 }

@@ -130,13 +130,16 @@ mod tests {
 
     #[test]
     fn text_and_html_say_the_same_and_words_of_strangers_stay_words() {
-        let (letter, frame) = written("<img src=x> & Co", "Ben https://evil.example");
+        let (letter, frame) =
+            written("<img src=x> & Co", "Ben https://evil.example www.bad.example/win a@b.example");
         let (text, html) = (frame.text(&letter), frame.html(&letter));
         assert!(text.contains("https://engify.example.com/invitations?token=a&b"), "{text}");
         assert!(html.contains("href=\"https://engify.example.com/invitations?token=a&amp;b\""), "{html}");
         assert!(html.contains("&lt;img src=x&gt; &amp; Co") && !html.contains("<img"), "{html}");
         for form in [&text, &html] {
-            assert!(!form.contains("https://evil"), "{form}");
+            for link in ["https://evil", "evil.example", "bad.example", "www.b", "a@b"] {
+                assert!(!form.contains(link), "{form}");
+            }
             assert!(form.contains("Hello Ana,"), "{form}");
         }
     }

@@ -5,7 +5,7 @@ use engify_core::error::Faults;
 use engify_core::organization::{
     Domain, LONGEST_RETENTION, MOST_DOMAINS, MOST_SEATS, OpenDomain, Organization, OrganizationSettings,
 };
-use engify_core::permission::Permission;
+use engify_core::permission::{Permission, Role};
 use engify_core::words::{Slug, line};
 use engify_core::{Error, Result};
 use engify_store::Batch;
@@ -58,6 +58,7 @@ async fn attempt(ctx: &Ctx, id: &str, edit: &Edit) -> Result<Organization> {
     }
     let (members, _) = fullness(ctx.app(), &old).await?;
     new.settings = settings(&old.settings, edit, members, &mut faults);
+    check_opened(ctx, &old.settings, &new.settings, &mut faults);
     faults.check()?;
     if (&new.name, &new.slug, &new.settings) == (&old.name, &old.slug, &old.settings) {
         return Ok(old);
@@ -138,15 +139,41 @@ fn domains(words: &[String], faults: &mut Faults) -> Vec<Domain> {
     domains
 }
 
+/// The domains whose people may join by themselves.
+fn open(settings: &OrganizationSettings) -> &[Domain] {
+    if settings.domain_join { &settings.domains } else { &[] }
+}
+
+/// The domains that are open in `one` and not in `other`.
+fn only_in<'a>(
+    one: &'a OrganizationSettings,
+    other: &'a OrganizationSettings,
+) -> impl Iterator<Item = &'a Domain> {
+    open(one).iter().filter(|domain| !open(other).contains(domain))
+}
+
+/// An organization offers itself to everybody of an open domain, so only somebody of that domain opens it, or whoever runs
+/// the installation: else a stranger could pose as a company to its own people.
+fn check_opened(ctx: &Ctx, old: &OrganizationSettings, new: &OrganizationSettings, faults: &mut Faults) {
+    let Some(user) = ctx.identity().map(|identity| &identity.user) else { return };
+    if user.role == Role::SuperAdmin {
+        return;
+    }
+    let own = user.email_verified_at.map(|_| Domain::of(&user.email));
+    for domain in only_in(new, old).filter(|domain| own.as_ref() != Some(domain)) {
+        let issue = format!(
+            "needs an administrator with a confirmed address of {domain}; confirm yours under Settings, Profile, or ask whoever runs this installation"
+        );
+        faults.push("domainJoin", issue);
+    }
+}
+
 /// Keeps the list of open domains what the settings say.
 fn doors_of_domains(mut batch: Batch, old: &Organization, new: &Organization) -> Result<Batch, Error> {
-    let open =
-        |one: &Organization| if one.settings.domain_join { one.settings.domains.clone() } else { Vec::new() };
-    let (before, after) = (open(old), open(new));
-    for domain in before.iter().filter(|domain| !after.contains(domain)) {
+    for domain in only_in(&old.settings, &new.settings) {
         batch = batch.delete::<OpenDomain>(known(), OpenDomain::new(domain, &old.id).id);
     }
-    for domain in after.iter().filter(|domain| !before.contains(domain)) {
+    for domain in only_in(&new.settings, &old.settings) {
         batch = batch.put(&OpenDomain::new(domain, &old.id))?;
     }
     Ok(batch)

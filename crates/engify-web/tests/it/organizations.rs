@@ -137,6 +137,7 @@ async fn domains_decide_who_may_join_and_who_may_be_invited() {
     let wrong =
         team.admin.patch(&team.path(""), &json!({ "domains": ["example.com", "not a domain"] })).await;
     assert_eq!(wrong.fields(), ["domains.1"]);
+    crate::team::prove(&test, "ana@example.com").await;
     let settings = json!({ "domains": ["@Example.com"], "domainJoin": true, "domainOnly": true });
     let set = team.admin.patch(&team.path(""), &settings).await.with(200);
     assert_eq!(set["domains"], json!(["example.com"]));
@@ -161,6 +162,24 @@ async fn domains_decide_who_may_join_and_who_may_be_invited() {
     crate::team::prove(&test, "cleopatra@example.com").await;
     assert_eq!(cleo.get("/api/v2/organizations/joinable").await.with(200)["data"], json!([]));
     assert_eq!(cleo.post(&join, &json!({})).await.refused(404), "not_found");
+}
+
+#[tokio::test]
+async fn nobody_poses_as_a_company_to_its_people() {
+    let test = TestApp::start().await;
+    let team = Team::start(&test).await;
+    let open = |domains: &[&str]| json!({ "domains": domains, "domainJoin": true });
+    let unproven = team.admin.patch(&team.path(""), &open(&["example.com"])).await;
+    assert_eq!(unproven.fields(), ["domainJoin"], "an address that nobody proved is of no domain");
+    crate::team::prove(&test, "ana@example.com").await;
+    let foreign = team.admin.patch(&team.path(""), &open(&["example.com", "elsewhere.example"])).await;
+    assert_eq!(foreign.fields(), ["domainJoin"]);
+    assert!(foreign.text.contains("elsewhere.example"), "{}", foreign.text);
+    team.admin.patch(&team.path(""), &open(&["example.com"])).await.with(200);
+    team.admin.patch(&team.path(""), &json!({ "domains": ["elsewhere.example"] })).await.refused(400);
+    let root = Client::of(&test).admin(&test).await;
+    root.patch(&team.path(""), &open(&["example.com", "elsewhere.example"])).await.with(200);
+    team.admin.patch(&team.path(""), &json!({ "name": "Acme again" })).await.with(200);
 }
 
 #[tokio::test]

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use engify_core::Error;
 use engify_ops::documents::{self, Export, Exported, Format};
-use tokio::io::AsyncWriteExt as _;
 
+use super::out_file::OutFile;
 use super::with_store;
 use crate::cli::{CollectionExport, CollectionImport, Table};
 use crate::environment::Environment;
@@ -42,53 +41,17 @@ async fn to_terminal(mut export: Export) -> Result<Exported, Stop> {
     Ok(export.exported().clone())
 }
 
-async fn to_file(export: Export, out: &Path) -> Result<Exported, Stop> {
-    let unfinished = unfinished(out);
-    let written = write(export, &unfinished, out).await;
-    if written.is_err() {
-        // The reason why it failed is the one to tell.
-        let _ = tokio::fs::remove_file(&unfinished).await;
-    }
-    written
-}
-
-async fn write(mut export: Export, unfinished: &Path, out: &Path) -> Result<Exported, Stop> {
-    let mut file = private(unfinished).await?;
+async fn to_file(mut export: Export, out: &Path) -> Result<Exported, Stop> {
+    let mut file = OutFile::begin(out).await?;
     let bar = printer::progress(0, "exporting");
     while let Some(bytes) = export.next().await? {
-        file.write_all(&bytes).await.map_err(|fault| unwritable(out, &fault))?;
+        file.write(&bytes).await?;
         bar.set_length(export.exported().documents);
         bar.set_position(export.exported().documents);
     }
     bar.finish_and_clear();
-    file.sync_all().await.map_err(|fault| unwritable(out, &fault))?;
-    tokio::fs::rename(unfinished, out).await.map_err(|fault| unwritable(out, &fault))?;
+    file.finish().await?;
     Ok(export.exported().clone())
-}
-
-/// Under another name first: the file is there whole or not at all.
-fn unfinished(out: &Path) -> std::path::PathBuf {
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(".unfinished");
-    out.with_file_name(name)
-}
-
-/// A file for its owner alone: it may hold hashes of passwords and keys.
-async fn private(path: &Path) -> Result<tokio::fs::File, Stop> {
-    let mut options = tokio::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    options.mode(0o600);
-    options.open(path).await.map_err(|fault| unwritable(path, &fault))
-}
-
-fn unwritable(path: &Path, fault: &std::io::Error) -> Stop {
-    let message = format!(
-        "{} cannot be written ({}). See that the folder is there and may be written.",
-        path.display(),
-        fault.kind()
-    );
-    Error::unavailable("output_unwritable", message).into()
 }
 
 /// Reads a file into a collection.

@@ -1,5 +1,5 @@
-//! `engify security`: do the providers' keys work, and encrypting what is stored with another key. The proof of the audit log has
-//! a file of its own.
+//! `engify security`: do the providers' keys work, and encrypting what is stored with another key. What is done with the
+//! audit log has files of its own.
 
 use std::io::{Read, Write as _};
 use std::path::Path;
@@ -10,7 +10,7 @@ use engify_app::vault::{self, Progress, Report as Rotated, Rotation, Standing};
 use engify_core::{Error, Kind, Secret};
 use serde_json::json;
 
-use super::{audit_verify, with_app};
+use super::{audit_export, audit_verify, with_app};
 use crate::cli::{RotateKey, Security, TestKeys};
 use crate::environment::Environment;
 use crate::printer::{self, Printed};
@@ -27,6 +27,9 @@ pub(super) async fn run(environment: &Environment, command: Security) -> Ended {
         }
         Security::AuditVerify(options) => {
             with_app(environment, async |ctx| audit_verify::run(ctx, options).await).await
+        }
+        Security::AuditExport(options) => {
+            with_app(environment, async |ctx| audit_export::run(ctx, options).await).await
         }
         Security::RotateKey(options) => {
             let new_key = new_key(&options)?;

@@ -1,7 +1,7 @@
-//! `engify security audit-verify`: what it proves, and how it ends.
+//! `engify security audit-verify` and `audit-export`: what is proven, what is written, and how they end.
 
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::engify::Engify;
 
@@ -45,6 +45,34 @@ fn after_a_change_of_the_secret_the_former_one_still_proves() {
 fn an_anchor_that_is_none_is_refused_with_the_reason() {
     let said = Engify::new().run(&["security", "audit-verify", "--head", "12"]).ended(2);
     assert!(said.stderr.contains("NUMBER:HASH"), "{said:?}");
+}
+
+#[test]
+fn the_log_comes_out_as_json_lines_or_as_a_table_whole_or_narrowed() {
+    let engify = installation();
+    let (code, said) = engify.report(&["security", "audit-export", "--out", "log.jsonl", "--json"]);
+    let text = std::fs::read_to_string(engify.path("log.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((code, &said["lines"], &said["format"]), (0, &json!(lines.len()), &json!("jsonl")), "{said}");
+    assert_eq!(lines[0]["action"], "audit_exported", "newest first, and the export is a line itself");
+
+    engify.run(&["security", "audit-export", "--out", "log.csv", "--outcome", "success"]).ended(0);
+    let table = std::fs::read_to_string(engify.path("log.csv")).unwrap();
+    assert!(table.starts_with("createdAt,action,outcome,"), "{table}");
+    assert_eq!(table.lines().count(), lines.len() + 2, "a header and one export more");
+    let narrow = ["security", "audit-export", "--out", "-", "--action", "audit_exported"];
+    assert_eq!(engify.run(&narrow).ended(0).stdout.lines().count(), 3);
+}
+
+#[test]
+fn an_export_that_cannot_be_leaves_no_file() {
+    let engify = installation();
+    let args = ["security", "audit-export", "--out", "log.jsonl", "--since", "yesterday"];
+    let said = engify.run(&args).ended(2);
+    assert!(said.stderr.contains("since"), "{said:?}");
+    assert!(!engify.path("log.jsonl").exists() && !engify.path("log.jsonl.unfinished").exists());
+    let said = engify.run(&["security", "audit-export", "--out", "nowhere/log.jsonl"]).ended(2);
+    assert!(said.stderr.contains("nowhere/log.jsonl cannot be written"), "{said:?}");
 }
 
 /// The chain on MongoDB, whose times and numbers are stored otherwise than they were written.

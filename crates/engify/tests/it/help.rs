@@ -66,6 +66,7 @@ fn every_command_has_help() {
     security test-keys
     security rotate-key
     security audit-verify
+    security audit-export
     redis
     redis test
     redis health
