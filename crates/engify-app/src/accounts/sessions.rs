@@ -5,7 +5,7 @@ use std::time::Duration;
 use engify_core::account::{Session, User};
 use engify_core::audit::{Action, Outcome, Target};
 use engify_core::tenancy::Scope;
-use engify_core::{Result, Secret, Time};
+use engify_core::{Error, Result, Secret, Time};
 use engify_store::{Batch, Patch, queries};
 use serde_json::json;
 
@@ -123,7 +123,7 @@ pub enum Ending {
 /// Ends sessions of the caller.
 ///
 /// # Errors
-/// `unauthenticated`.
+/// `unauthenticated`; `not_found` for one that is not the caller's, or has ended.
 pub async fn end_sessions(ctx: &Ctx, ending: Ending) -> Result<usize> {
     let person = ctx.person()?;
     let doors = Doors::sessions_of(ctx.app(), &person.user).await?;
@@ -132,6 +132,9 @@ pub async fn end_sessions(ctx: &Ctx, ending: Ending) -> Result<usize> {
         Ending::Others => doors.but(person.session.as_deref()),
     };
     let (ended, _) = doors.count();
+    if ended == 0 && matches!(ending, Ending::One(_)) {
+        return Err(Error::not_found("session"));
+    }
     let target = Target::new("user", &person.user.id);
     let audit = ctx.audit(Action::SessionsEnded, Outcome::Success, target, json!({ "sessions": ended }));
     ctx.app().store().write(doors.close(Batch::new(), ctx.now())?.insert(&audit)?).await?;

@@ -212,7 +212,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             encryption_key,
             previous_encryption_keys,
             cron_secret,
-            admin_session_minutes: self.number("ADMIN_SESSION_MAX_AGE_MINUTES", 60_u32, 5, 1440),
+            admin_session_minutes: self.number("ADMIN_SESSION_MAX_AGE_MINUTES", 60_u32, 1, 1440),
             admin_mfa_required: self.flag("ADMIN_MFA_REQUIRED", production),
             audit_retention_days: self.number("AUDIT_RETENTION_DAYS", 365_u32, 0, 36_500),
             former_secret: self.secret("AUDIT_FORMER_SECRET"),

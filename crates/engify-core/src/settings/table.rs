@@ -135,7 +135,7 @@ settings! {
         "API_KEY_ENCRYPTION_KEY" secret [""] "Encrypts provider keys at rest: 32 bytes as 64 hex digits (openssl rand -hex 32). Required in production.";
         "API_KEY_ENCRYPTION_KEY_PREVIOUS" secret [""] "Further keys that open what was encrypted with them and encrypt nothing, separated by commas: for a rotation (docs/keys-and-secrets.md).";
         "CRON_SECRET" secret [""] "Bearer token of /api/cron/{job}; unset closes those routes.";
-        "ADMIN_SESSION_MAX_AGE_MINUTES" plain ["60"] "Absolute length of an administrator's session, 5 to 1440.";
+        "ADMIN_SESSION_MAX_AGE_MINUTES" plain ["60"] "Absolute length of an administrator's session, 1 to 1440.";
         "ADMIN_MFA_REQUIRED" plain ["true in production, else false"] "Whether administrators must have a second factor.";
         "AUDIT_RETENTION_DAYS" plain ["365"] "How many days lines of the audit log are kept where an organization says nothing else, 0 to 36500; 0 is for ever.";
         "AUDIT_FORMER_SECRET" secret [""] "The NEXTAUTH_SECRET before the present one, so that audit lines that were sealed under it can still be proven.";

@@ -8,7 +8,7 @@ use engify_app::factors::{self, passkeys, sms, totp};
 use engify_app::limits::presets;
 use engify_core::account::Session;
 use engify_core::factor::FactorKind;
-use engify_core::{Error, Result, Secret};
+use engify_core::{Error, Kind, Result, Secret};
 use http::{HeaderValue, header};
 use serde::Deserialize;
 
@@ -96,8 +96,11 @@ struct Which {
 
 async fn end_sessions(visit: Visit, Form(form): Form<Which>) -> Reply {
     let ending = if form.id == "all" { Ending::Others } else { Ending::One(form.id) };
-    accounts::end_sessions(&visit.ctx, ending).await?;
-    Ok(Said::SessionsEnded.at(PAGE))
+    match accounts::end_sessions(&visit.ctx, ending).await {
+        // Pressed twice, or it ended by itself meanwhile: either way it is over.
+        Err(error) if error.kind() != Kind::NotFound => Err(Failure(error)),
+        Ok(_) | Err(_) => Ok(Said::SessionsEnded.at(PAGE)),
+    }
 }
 
 async fn enroll(visit: Visit) -> Reply {
