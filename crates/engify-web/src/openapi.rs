@@ -12,6 +12,25 @@ use crate::reply::FailureBody;
 use crate::route::Route;
 use crate::{api, site};
 
+/// The groups of operations, in the order in which somebody new needs them.
+const GROUPS: [&str; 15] = [
+    "Prompts",
+    "Patterns",
+    "AI",
+    "API keys",
+    "Accounts",
+    "Second factors",
+    "Passkeys",
+    "Organizations",
+    "Invitations",
+    "Users",
+    "Administration",
+    "Jobs",
+    "Backups",
+    "Webhooks",
+    "System",
+];
+
 /// The document; `server` is the address that people use.
 pub fn document(server: &str) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
@@ -34,6 +53,7 @@ pub fn document(server: &str) -> Value {
                             Sign in with a session cookie or with Authorization: Bearer egf_…",
         },
         "servers": [{ "url": server }],
+        "tags": GROUPS.map(|name| json!({ "name": name })),
         "paths": paths,
         "components": {
             "schemas": generator.take_definitions(true),
@@ -143,4 +163,16 @@ fn query_parameters(schema: &Schema) -> Vec<Value> {
             json!({ "name": name, "in": "query", "required": required.contains(&Value::from(name.as_str())), "description": description, "schema": schema })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_stands_in_a_group() {
+        for route in api::routes().iter().filter(|route| !route.docs.hidden) {
+            assert!(GROUPS.contains(&route.docs.tag), "{} {}", route.method, route.path);
+        }
+    }
 }

@@ -84,6 +84,9 @@ fn by_tag(document: &Value) -> Vec<(String, Vec<Operation<'_>>)> {
             }
         }
     }
+    let order = document.get("tags").and_then(Value::as_array);
+    let place = |tag: &str| order.and_then(|tags| tags.iter().position(|known| known["name"] == tag));
+    groups.sort_by_key(|(tag, _)| place(tag).unwrap_or(usize::MAX));
     groups
 }
 
@@ -143,7 +146,8 @@ fn parameter_table(document: &Value, parameters: &[Value]) -> Markup {
             table.data.props { tbody { @for parameter in parameters {
                 @let parameter = resolved(document, parameter);
                 @let text = |name: &str| parameter.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
-                (property_row(document, &text("name"), parameter.get("schema").unwrap_or(&Value::Null), parameter.get("required") == Some(&Value::Bool(true)), &format!("{} {}", text("in"), text("description"))))
+                @let kind = format!("{}, in the {}", kind(document, parameter.get("schema").unwrap_or(&Value::Null)), text("in"));
+                (property_row(&text("name"), &kind, parameter.get("required") == Some(&Value::Bool(true)), &text("description")))
             } } }
         }
     }
@@ -187,7 +191,7 @@ fn properties(document: &Value, schema: &Value, depth: usize) -> Markup {
         @match object.get("properties").and_then(Value::as_object) {
             Some(properties) if depth < DEPTH => table.data.props { tbody { @for (name, inner) in properties {
                 @let about = resolved(document, inner).get("description").or_else(|| inner.get("description")).and_then(Value::as_str).unwrap_or("");
-                (property_row(document, name, inner, needed(name), about))
+                (property_row(name, &kind(document, inner), needed(name), about))
                 @if has_properties(document, inner) { tr { td.inner colspan="3" { details { summary { "fields of " code { (name) } } (properties_of(document, inner, depth + 1)) } } } }
             } } },
             _ => p.small.faint { (kind(document, schema)) },
@@ -209,12 +213,21 @@ fn has_properties(document: &Value, schema: &Value) -> bool {
     object.get("properties").is_some()
 }
 
-fn property_row(document: &Value, name: &str, schema: &Value, required: bool, about: &str) -> Markup {
+fn property_row(name: &str, kind: &str, required: bool, about: &str) -> Markup {
     html! {
         tr {
             td.main { code { (name) } @if required { " " span.small.warn { "required" } } }
-            td data-label="Type" { span.small.faint { (kind(document, schema)) } }
-            td data-label="About" { span.quiet { (about) } }
+            td data-label="Type" { span.small.faint { (kind) } }
+            td data-label="About" { span.quiet { (with_code(about)) } }
+        }
+    }
+}
+
+/// A sentence whose words between backticks are code.
+fn with_code(text: &str) -> Markup {
+    html! {
+        @for (place, piece) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (piece) } } @else { (piece) }
         }
     }
 }

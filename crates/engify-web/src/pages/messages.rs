@@ -66,13 +66,14 @@ fn unset() -> Notice {
 }
 
 fn row(at: &Frame<'_>, message: &Message) -> Markup {
+    let note = note(message);
     html! {
         tr.run {
             td.main { a.cover href={ "/opshub/messages/" (message.id) } { (figures::label(message.kind.as_str())) } }
             td data-label="To" { (message.to.as_str()) }
             td data-label="By" { (by(message)) }
             td data-label="State" { (state(message)) }
-            td data-label="Note" { span.small.faint { (note(message)) } }
+            td data-label="Note" { @if !note.is_empty() { span.small.faint { (note) } } }
             td data-label="When" { span.quiet { (figures::when(at.now, message.created_at)) } }
         }
     }
