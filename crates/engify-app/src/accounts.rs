@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ctx::{Actor, Ctx, Origin};
 use crate::doors::Doors;
-use crate::limits::presets;
+use crate::limits::{Standing, presets};
 use crate::messages::{Deed, Letter};
 use crate::{App, messages, passwords, tries};
 
@@ -181,6 +181,11 @@ pub async fn sign_in(ctx: &Ctx, email: &str, password: Secret<String>) -> Result
     };
     attempt.right().await;
     admit(ctx, user, json!({ "by": "password" }), ctx.now()).await
+}
+
+/// What is left of the tries to sign in from the caller's address.
+pub async fn sign_ins_left(ctx: &Ctx) -> Standing {
+    ctx.app().limiter().standing(presets::SIGN_IN, &ctx.origin.counted()).await
 }
 
 /// Whether this is the password of that account. It takes just as long where there is none.

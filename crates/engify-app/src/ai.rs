@@ -21,7 +21,7 @@ mod dry_run;
 mod execute;
 mod tokens;
 
-pub use answer::{Answer, Cost};
+pub use answer::{Answer, Cost, dollars};
 pub use ask::Ask;
 pub use execute::{Frame, Frames, execute, stream};
 

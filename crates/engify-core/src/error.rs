@@ -236,6 +236,18 @@ impl std::error::Error for Error {
     }
 }
 
+/// Why a file or a folder could not be used, in words for whoever named it.
+pub fn why(fault: &std::io::Error) -> String {
+    use std::io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound};
+    match fault.kind() {
+        NotFound => "there is no such file or folder".to_owned(),
+        AlreadyExists => "a file has that name already".to_owned(),
+        IsADirectory => "it is a folder".to_owned(),
+        NotADirectory => "a part of its path is a file".to_owned(),
+        kind => kind.to_string(),
+    }
+}
+
 /// Gathers field faults so that a caller learns all of them at once.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Detail>);

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use engify_core::tenancy::Scope;
-use engify_core::{Error, Kind, Result, cells, extended};
+use engify_core::{Error, Kind, Result, cells, error, extended};
 use engify_store::{Batch, Collection, Doc, Snapshot, Store, bson, collections};
 use serde::Serialize;
 use serde_json::Value;
@@ -319,14 +319,17 @@ fn wrong() -> Error {
 }
 
 fn unreadable(file: &Path, fault: &std::io::Error) -> Error {
-    let message =
-        format!("{} cannot be read ({}). Check the path and its permissions.", file.display(), fault.kind());
+    let message = format!(
+        "{} cannot be read ({}). Check the path and its permissions.",
+        file.display(),
+        error::why(fault)
+    );
     Error::new(Kind::Invalid, "unreadable", message)
 }
 
 fn broken(fault: &std::io::Error) -> Error {
     Error::unavailable(
         "unreadable",
-        format!("Reading the file broke off ({}). Check the disk.", fault.kind()),
+        format!("Reading the file broke off ({}). Check the disk.", error::why(fault)),
     )
 }

@@ -112,7 +112,9 @@ fn split(fault: &Error) -> (String, String) {
     let remedy = match fault.kind() {
         Kind::Invalid => "correct what is listed and try again; --help shows the options",
         Kind::Unauthenticated | Kind::Forbidden => "use an account or a key that may do this",
-        Kind::NotFound => "check the name; `engify prompts list` shows the library",
+        Kind::NotFound => {
+            "check the name; `engify prompts list`, `cron list` and `jobs list` show what there is"
+        }
         Kind::Conflict => "look at what is there, then try again",
         Kind::TooLarge => "make it smaller",
         Kind::RateLimited | Kind::Timeout | Kind::Upstream => "wait a little and try again",

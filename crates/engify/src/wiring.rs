@@ -8,7 +8,7 @@ use engify_app::{App, Parts};
 use engify_clients::ai::{Caller, CallerOptions};
 use engify_clients::kv::{Kv, KvOptions};
 use engify_core::settings::{Database, Settings};
-use engify_core::{Clock, Error, Ids, Result, Secret};
+use engify_core::{Clock, Error, Ids, Result, Secret, error};
 use engify_ops::lock::Lock;
 use engify_store::{Options, Store, Target};
 
@@ -102,7 +102,7 @@ fn unusable(path: &Path, error: std::io::Error) -> Error {
     let message = format!(
         "{} cannot be used ({}). Set NEXTAUTH_SECRET, or ENGIFY_DATA_DIR to a folder that this user may write.",
         path.display(),
-        error.kind()
+        error::why(&error)
     );
     Error::unavailable("secret_unusable", message).because(error)
 }
@@ -117,7 +117,7 @@ fn make_dir(dir: &Path) -> Result<()> {
         let message = format!(
             "The data folder {} cannot be made ({}). Set ENGIFY_DATA_DIR to a folder that this user may write.",
             dir.display(),
-            error.kind()
+            error::why(&error)
         );
         Error::unavailable("data_dir_unusable", message).because(error)
     })

@@ -37,6 +37,11 @@ pub struct Answer {
     pub dry_run: bool,
 }
 
+/// An amount as a sentence names it: `$0.000042`.
+pub fn dollars(amount: f64) -> String {
+    if amount > 0.0 && amount < 1e-6 { "under $0.000001".to_owned() } else { format!("${amount:.6}") }
+}
+
 /// US dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Cost {

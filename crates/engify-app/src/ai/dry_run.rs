@@ -2,7 +2,7 @@
 
 use engify_clients::ai::{Provider, models};
 
-use super::answer::Cost;
+use super::answer::{Cost, dollars};
 use super::ask::Plan;
 use super::tokens;
 
@@ -26,12 +26,13 @@ pub(super) async fn rehearse(plan: &Plan, model: Option<&str>) -> Rehearsal {
     let cost = known.map(|model| super::execute::usd(models::cost_nanos(model, usage)));
     let price = match (known, cost) {
         (Some(model), Some(cost)) => {
-            format!("On {} it would cost ${:.6} before the answer.", model.label, cost.prompt)
+            format!("On {} it would cost {} before the answer.", model.label, dollars(cost.prompt))
         }
         _ => format!("The price of {} is not known.", model.unwrap_or("this model")),
     };
+    let unit = if tokens == 1 { "token" } else { "tokens" };
     let mut text = format!(
-        "Dry run: nobody was called, nothing was charged. The prompt has {tokens} tokens. {price}\n\n"
+        "Dry run: nobody was called, nothing was charged. The prompt has {tokens} {unit}. {price}\n\n"
     );
     if !system.is_empty() {
         text.push_str(&format!("System prompt:\n\n{system}\n\nPrompt:\n\n"));

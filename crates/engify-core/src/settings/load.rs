@@ -334,7 +334,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     pub(super) fn address(&mut self, name: &str, default: &str) -> String {
-        let text = self.text(name).unwrap_or_else(|| default.to_owned());
+        // A default that comes of another setting is judged there.
+        let Some(text) = self.text(name) else { return default.trim_end_matches('/').to_owned() };
         let fits = url::Url::parse(&text).is_ok_and(|url| {
             matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.query().is_none()
         });
@@ -366,6 +367,12 @@ pub(super) fn is_local(address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_address_is_one_fault_not_one_more_for_each_that_follows_it() {
+        let faults = load(|name| (name == "NEXTAUTH_URL").then(|| "nowhere".to_owned())).unwrap_err();
+        assert_eq!(faults.iter().map(|fault| fault.name.as_str()).collect::<Vec<_>>(), ["NEXTAUTH_URL"]);
+    }
 
     #[test]
     fn tiers_that_are_not_named_keep_their_limits() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use engify_clients::objects::{Objects, ObjectsOptions};
 use engify_core::settings::{ObjectPlace, S3};
-use engify_core::{Clock, Error, Kind, Result};
+use engify_core::{Clock, Error, Kind, Result, error};
 use engify_store::{Store, bson, collections};
 use serde::Serialize;
 
@@ -167,7 +167,7 @@ fn unwritable(out: &Path, fault: &std::io::Error) -> Error {
     let message = format!(
         "{} cannot be written ({}). See that the disk has room and that this account may write there.",
         out.display(),
-        fault.kind()
+        error::why(fault)
     );
     Error::unavailable("dump_unwritable", message)
 }

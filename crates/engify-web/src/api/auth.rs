@@ -1,7 +1,7 @@
 //! Accounts and sessions.
 
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use engify_app::accounts::{self, Admission, Ending, HalfWay, SignUp, SignedIn};
 use engify_app::limits::presets;
 use engify_core::factor::Method;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::extract::{Caller, Json};
 use crate::guard::cookie_name;
 use crate::policy::Policy;
-use crate::reply::{Done, List, Reply, json};
+use crate::reply::{Done, Failure, LIMIT, List, Reply, json, write_standing};
 use crate::route::Route;
 use crate::views::{OneSession, SessionView};
 use crate::web::Web;
@@ -135,8 +135,21 @@ async fn sign_up(State(web): State<Web>, caller: Caller, Json(body): Json<SignUp
     Ok(with_session(&web, &caller, StatusCode::CREATED, &signed_in))
 }
 
-async fn sign_in(State(web): State<Web>, caller: Caller, Json(body): Json<SignInBody>) -> Reply {
-    let admission = accounts::sign_in(&caller.0, &body.email, Secret::new(body.password)).await?;
+async fn sign_in(State(web): State<Web>, caller: Caller, Json(body): Json<SignInBody>) -> Response {
+    let admission = accounts::sign_in(&caller.0, &body.email, Secret::new(body.password)).await;
+    let left = accounts::sign_ins_left(&caller.0).await;
+    let mut response = match admission {
+        Ok(admission) => admitted(&web, &caller, admission),
+        Err(error) => Failure(error).into_response(),
+    };
+    if !response.headers().contains_key(LIMIT) {
+        write_standing(response.headers_mut(), &left);
+    }
+    response
+}
+
+/// What signing in leads to, as a reply.
+fn admitted(web: &Web, caller: &Caller, admission: Admission) -> Response {
     let (view, token, expires) = match admission {
         Admission::Whole(SignedIn { user, token, expires }) => {
             (SignInView::Whole(SessionView::new(&user, expires)), token, expires)
@@ -148,7 +161,7 @@ async fn sign_in(State(web): State<Web>, caller: Caller, Json(body): Json<SignIn
     let cookie = cookie(web.app.settings().is_https(), &token, expires, caller.0.now());
     let mut response = json(StatusCode::OK, &view);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
-    Ok(response)
+    response
 }
 
 async fn sign_out(State(web): State<Web>, caller: Caller) -> Reply {

@@ -60,7 +60,14 @@ fn message(error: &Error) -> String {
 
 /// What is nowhere.
 pub(crate) async fn not_found(State(web): State<Web>, parts: Parts) -> Response {
-    let response = Failure(Error::not_found("page")).into_response();
+    let nowhere = if is_api(parts.uri.path()) {
+        let message =
+            "There is no such route. All that there are stand in /api/openapi.json and at /api-docs.";
+        Error::new(Kind::NotFound, "not_found", message)
+    } else {
+        Error::not_found("page")
+    };
+    let response = Failure(nowhere).into_response();
     with_face_of(&web, &parts, response).await
 }
 
@@ -75,7 +82,7 @@ pub(crate) async fn method_not_allowed(State(web): State<Web>, parts: Parts) -> 
 /// A face for people, JSON for programs. No guard has found out who asks, so this does.
 async fn with_face_of(web: &Web, parts: &Parts, response: Response) -> Response {
     let path = parts.uri.path();
-    if path.starts_with("/api/") || path.starts_with("/v1/") || !takes_html(&parts.headers) {
+    if is_api(path) || !takes_html(&parts.headers) {
         return response;
     }
     let id = parts.extensions.get::<RequestId>();
@@ -86,6 +93,10 @@ async fn with_face_of(web: &Web, parts: &Parts, response: Response) -> Response 
     let ctx = accounts::resolve(&web.app, credential, origin.clone()).await;
     let ctx = ctx.unwrap_or_else(|_| Ctx::new(&web.app, Actor::Anonymous, origin));
     with_face(web, &ctx, (path, path), response)
+}
+
+fn is_api(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/v1/")
 }
 
 fn takes_html(headers: &HeaderMap) -> bool {

@@ -58,6 +58,23 @@ async fn unknown_addresses_and_wrong_passwords_get_the_same_answer() {
 }
 
 #[tokio::test]
+async fn each_try_to_sign_in_tells_how_many_are_left() {
+    let test = TestApp::start().await;
+    let stranger = Client::of(&test);
+    stranger.signed_up("ana").await;
+    for (password, status, left) in [("wrong", 401, "19"), (PASSWORD, 200, "18")] {
+        let body = json!({ "email": "ana@example.com", "password": password });
+        let reply = stranger.post("/api/auth/signin", &body).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+        assert_eq!(
+            (&reply.headers["x-ratelimit-limit"], &reply.headers["x-ratelimit-remaining"]),
+            (&header::HeaderValue::from_static("20"), &header::HeaderValue::from_static(left))
+        );
+        assert!(reply.headers.contains_key("x-ratelimit-reset"));
+    }
+}
+
+#[tokio::test]
 async fn tries_are_limited_for_the_one_who_tries_not_for_the_owner() {
     let test = TestApp::start().await;
     let stranger = Client::of(&test);

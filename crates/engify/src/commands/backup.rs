@@ -151,7 +151,8 @@ pub(super) async fn list(environment: &Environment, options: Backups) -> Ended {
         ["id", "kind", "of", "proven", "documents", "size", "key"],
         listing.backups.iter().map(row),
     )?;
-    printer::line(format_args!("{} backups at {}", listing.backups.len(), listing.target))?;
+    let unit = if listing.backups.len() == 1 { "backup" } else { "backups" };
+    printer::line(format_args!("{} {unit} at {}", listing.backups.len(), listing.target))?;
     for one in &listing.unreadable {
         printer::talk(format_args!("warning: {}: {}", one.id, one.failure));
     }

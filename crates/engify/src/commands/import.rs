@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use engify_app::Ctx;
 use engify_app::exchange::{MAX_FILE, check_size};
 use engify_app::prompts::{self, ImportReport, OneRefusal};
-use engify_core::tenancy;
+use engify_core::{error, tenancy};
 
 use crate::cli::{Import, Report, Visibility};
 use crate::printer;
@@ -159,5 +159,5 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn cannot(error: &std::io::Error) -> String {
-    format!("cannot be read: {}", error.kind())
+    format!("cannot be read: {}", error::why(error))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engify_core::Error;
+use engify_core::{Error, error};
 use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt as _;
 
@@ -57,7 +57,7 @@ fn unwritable(path: &Path, fault: &std::io::Error) -> Stop {
     let message = format!(
         "{} cannot be written ({}). See that the folder is there and may be written.",
         path.display(),
-        fault.kind()
+        error::why(fault)
     );
     Error::unavailable("output_unwritable", message).into()
 }

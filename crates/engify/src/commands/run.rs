@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use engify_app::Ctx;
-use engify_app::ai::{self, Answer, Ask, Frame};
+use engify_app::ai::{self, Answer, Ask, Frame, dollars};
 use engify_core::Error;
-use engify_core::error::Faults;
+use engify_core::error::{self, Faults};
 use futures_util::StreamExt;
 
 use super::with_library;
@@ -82,8 +82,8 @@ fn end_line(ended: bool) -> printer::Printed {
 /// What it took, for the person at the terminal.
 fn figures(answer: &Answer) {
     let cost = match &answer.cost {
-        Some(cost) if answer.dry_run => format!("would cost ${:.6} before the answer", cost.total),
-        Some(cost) => format!("${:.6}", cost.total),
+        Some(cost) if answer.dry_run => format!("would cost {} before the answer", dollars(cost.total)),
+        Some(cost) => dollars(cost.total),
         None => "cost unknown".to_owned(),
     };
     let first = answer
@@ -138,7 +138,7 @@ fn put(variables: &mut BTreeMap<String, String>, faults: &mut Faults, name: Stri
 }
 
 fn read(path: &str) -> Result<String, String> {
-    let cannot = |error: std::io::Error| format!("cannot be read: {}", error.kind());
+    let cannot = |error: std::io::Error| format!("cannot be read: {}", error::why(&error));
     let mut bytes = Vec::new();
     let read = if path == "-" {
         std::io::stdin().lock().take(VALUE_BYTES + 1).read_to_end(&mut bytes)
