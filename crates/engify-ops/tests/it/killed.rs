@@ -14,7 +14,6 @@ use engify_ops::restore::{self, Live, Moment, Site, Wish};
 use engify_ops::ship::Shipper;
 use engify_store::{Options, Store, Target};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use crate::rig::{Rig, at, put, read};
 

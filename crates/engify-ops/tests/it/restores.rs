@@ -287,9 +287,9 @@ async fn empty_files_and_old_halves_at_the_target_are_seen_for_what_they_are() {
     rig.target.put(&segment, "".into()).await.unwrap();
     let refused = rig.shipper(&store).round().await.unwrap_err();
     assert_eq!(refused.code(), "journal_damaged", "{refused}");
-    let refused = rig
-        .restore(&at(store.journal_position().await.unwrap()), Live::Missing(rig.folder.path().join("else")));
-    assert_eq!(refused.await.unwrap_err().code(), "journal_damaged");
+    let wish = at(store.journal_position().await.unwrap());
+    let refused = rig.restore(&wish, Live::Missing(rig.folder.path().join("else"))).await.unwrap_err();
+    assert_eq!(refused.code(), "journal_damaged", "{refused}");
     rig.target.put(&segment, whole).await.unwrap();
 
     // An empty manifest is no backup, and hides none. A half that an hour has passed over goes with the next backup.
