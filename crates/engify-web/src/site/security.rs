@@ -8,7 +8,7 @@ use engify_app::factors::{self, passkeys, sms, totp};
 use engify_app::limits::presets;
 use engify_core::account::Session;
 use engify_core::factor::FactorKind;
-use engify_core::{Error, Kind, Result, Secret};
+use engify_core::{Error, Result, Secret};
 use http::{HeaderValue, header};
 use serde::Deserialize;
 
@@ -98,7 +98,7 @@ async fn end_sessions(visit: Visit, Form(form): Form<Which>) -> Reply {
     let ending = if form.id == "all" { Ending::Others } else { Ending::One(form.id) };
     match accounts::end_sessions(&visit.ctx, ending).await {
         // Pressed twice, or it ended by itself meanwhile: either way it is over.
-        Err(error) if error.kind() != Kind::NotFound => Err(Failure(error)),
+        Err(error) if error.code() != "not_found" => Err(Failure(error)),
         Ok(_) | Err(_) => Ok(Said::SessionsEnded.at(PAGE)),
     }
 }
