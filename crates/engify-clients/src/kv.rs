@@ -85,6 +85,12 @@ impl KvOptions {
     pub fn named(environment: &str) -> Self {
         Self { prefix: format!("engify:{environment}:"), ..Self::default() }
     }
+
+    /// The same for one of several databases of that environment, which has this name.
+    #[must_use]
+    pub fn of_database(self, name: &str) -> Self {
+        Self { prefix: format!("{}{name}:", self.prefix), ..self }
+    }
 }
 
 /// Shared memory. Clones share connections, circuits and what is kept.

@@ -2,15 +2,17 @@
 //!
 //! Everything is copied from one moment of the source, page by page; then the journal behind that moment is followed until the
 //! target is where the source is; then both are read and compared, by count and by hash. The place is kept in the target, a note
-//! after each step, so that a run that was killed is gone on with by the next one. Nobody may use the target meanwhile.
+//! after each step, so that a run that was killed is gone on with by the next one. Nobody can use the target meanwhile: until it is
+//! proven it says of itself that it is half a copy, and every start refuses it.
 //!
 //! What is not journaled is about the source itself (how far its journal was shipped) and stays there.
 
 use std::path::Path;
 use std::time::Instant;
 
-use engify_core::{Clock, Error, Kind, Result};
-use engify_store::{Snapshot, Store, Target};
+use engify_core::{Clock, Error, Kind, Result, Time};
+use engify_store::journal::Change;
+use engify_store::{Snapshot, Store, Target, collections};
 use serde::Serialize;
 
 use crate::contents::{self, Contents};
@@ -129,6 +131,7 @@ pub async fn migrate(
     let begun = Instant::now();
     let found = Place::find(ends).await?;
     let resumed = found.is_some();
+    ends.target.filling(ends.from).await?;
     let mut place = match found {
         Some(place) => place,
         None => Place::begin(ends).await?,
@@ -160,6 +163,9 @@ pub async fn migrate(
     // What was changed while both were read; and then the target's own journal goes on where the source's is.
     followed += place.follow(ends, ends.source.journal_position().await?).await?;
     ends.target.continue_journal(place.position).await?;
+    if differences.is_empty() {
+        ends.target.filled().await?;
+    }
     Ok(Migrated {
         from: ends.from.to_owned(),
         to: ends.to.to_owned(),
@@ -197,6 +203,39 @@ async fn copy(
         seen(place.copied);
     }
     Ok(())
+}
+
+/// Empties a target that is half a copy, and lets everybody use it again. Says how many documents went. Killed, it is done again.
+///
+/// # Errors
+/// `migration_not_unfinished` where the target is no half copy: nothing is deleted then.
+pub async fn give_up(target: &Store, to: &str) -> Result<u64> {
+    if target.half_of().await?.is_none() {
+        let message = format!("{to} is no half copy: there is nothing to give up, and nothing was deleted.");
+        return Err(conflict("migration_not_unfinished", message));
+    }
+    let mut removed = 0;
+    let mut snapshot = target.snapshot().await?;
+    for collection in collections::ALL {
+        let mut after = None;
+        loop {
+            let page = snapshot.page(collection, after.as_deref()).await?;
+            let Some(last) = page.last() else { break };
+            after = contents::id(last);
+            removed += page.len() as u64;
+            let gone = page.iter().filter_map(contents::id).map(|id| Change {
+                position: 0,
+                at: Time::from_millis(0),
+                collection: collection.name.to_owned(),
+                id,
+                document: None,
+            });
+            target.apply(gone.collect()).await?;
+        }
+    }
+    Place::forget(target).await?;
+    target.filled().await?;
+    Ok(removed)
 }
 
 /// Without what is about one database alone.

@@ -215,6 +215,14 @@ impl Sqlite {
         self.writer.task(move |connection| notes::write(connection, name, &text)).await
     }
 
+    pub(crate) async fn note_once(&self, name: &'static str, text: String) -> Result<String> {
+        self.writer.task(move |connection| notes::make(connection, name, text)).await
+    }
+
+    pub(crate) async fn drop_note(&self, name: &'static str) -> Result<()> {
+        self.writer.task(move |connection| notes::remove(connection, name)).await
+    }
+
     pub(crate) async fn journal_trimmed(&self) -> Result<u64> {
         self.readers.run(trim::trimmed).await
     }

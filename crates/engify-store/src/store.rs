@@ -70,9 +70,10 @@ impl Store {
     ///
     /// # Errors
     /// `database_unavailable` with the remedy where it cannot be opened or reached; `database_newer` where a newer
-    /// program wrote it.
+    /// program wrote it; `restore_unfinished`, `migration_unfinished` where what is in it is neither the old nor the new.
     pub async fn open(target: Target, options: Options) -> Result<Self> {
-        let (clock, slow_query) = (options.clock.clone(), options.slow_query);
+        let (clock, slow_query, half) =
+            (options.clock.clone(), options.slow_query, options.unfinished_migration);
         let feed = Feed::new();
         let (backend, catalogue) = match target {
             Target::Embedded { dir } => {
@@ -98,6 +99,9 @@ impl Store {
                 closed: AtomicBool::new(false),
             }),
         };
+        if !half {
+            store.refuse_half().await?;
+        }
         store.follow_others();
         Ok(store)
     }

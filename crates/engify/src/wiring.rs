@@ -24,9 +24,11 @@ pub(crate) async fn app(settings: Settings) -> Result<App> {
     };
     let caller =
         Caller::new(CallerOptions::default(), ids.clone(), clock.clone()).map_err(Error::internal)?;
-    let options = KvOptions::named(settings.core.environment.as_str());
-    let shared = Kv::new(&settings.redis, &options, ids.clone()).map_err(Error::internal)?;
     let store = store(&settings, &clock).await?;
+    // What is kept is true by positions in one journal, and limits are one site's: databases that share a Redis share neither.
+    let database = store.note_once("name", hex(&ids.random::<8>())).await?;
+    let options = KvOptions::named(settings.core.environment.as_str()).of_database(&database);
+    let shared = Kv::new(&settings.redis, &options, ids.clone()).map_err(Error::internal)?;
     let jobs = operations::with_operations(Registry::shipped()?)?;
     App::start(Parts { settings, store, caller, shared, clock, ids, secret, jobs })
 }

@@ -78,6 +78,11 @@ impl Place {
         Ok(Some(place))
     }
 
+    /// As if none had ever run.
+    pub(super) async fn forget(target: &Store) -> Result<()> {
+        target.drop_note(NOTE).await
+    }
+
     /// Whether everything is copied, and only the journal is to be followed.
     pub(super) fn is_copied(&self) -> bool {
         self.whole >= journaled().count()

@@ -109,6 +109,16 @@ impl Mongo {
         notes::write(&self.inner.writer.database, name, &text).await
     }
 
+    pub(crate) async fn note_once(&self, name: &str, text: String) -> Result<String> {
+        let _open = self.enter().await?;
+        notes::once(&self.inner.writer.database, name, text).await
+    }
+
+    pub(crate) async fn drop_note(&self, name: &str) -> Result<()> {
+        let _open = self.enter().await?;
+        notes::remove(&self.inner.writer.database, name).await
+    }
+
     pub(crate) async fn journal_trimmed(&self) -> Result<u64> {
         let _open = self.enter().await?;
         restoring::trimmed(&self.inner.writer.database).await

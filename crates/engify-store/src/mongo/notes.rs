@@ -54,6 +54,19 @@ pub(super) async fn write(database: &Database, name: &str, text: &str) -> Result
     within(DEADLINE, "meta", written).await.map(drop)
 }
 
+/// The note of this name, made where there is none yet.
+pub(super) async fn once(database: &Database, name: &str, text: String) -> Result<String> {
+    make(&database.collection::<Document>("meta"), name, doc! { "text": &text }).await?;
+    Ok(read(database, name).await?.unwrap_or(text))
+}
+
+/// Removes it.
+pub(super) async fn remove(database: &Database, name: &str) -> Result<()> {
+    let meta = database.collection::<Document>("meta");
+    let gone = meta.delete_one(doc! { "_id": name }).write_concern(WriteConcern::majority());
+    within(DEADLINE, "meta", gone).await.map(drop)
+}
+
 /// Makes a document of `meta` that is not there yet.
 async fn make(meta: &Collection<Document>, id: &str, content: Document) -> Result<()> {
     let noted = meta.update_one(doc! { "_id": id }, doc! { "$setOnInsert": content }).upsert(true);

@@ -36,6 +36,8 @@ pub struct Options {
     pub scratch: bool,
     /// Opens a database although a restore into it was interrupted: for the one that finishes it [false].
     pub unfinished_restore: bool,
+    /// Opens a database that is half a copy of another one: for the migration that goes on with it [false].
+    pub unfinished_migration: bool,
 }
 
 impl Default for Options {
@@ -47,6 +49,7 @@ impl Default for Options {
             read_deadline: Duration::from_secs(5),
             scratch: false,
             unfinished_restore: false,
+            unfinished_migration: false,
         }
     }
 }

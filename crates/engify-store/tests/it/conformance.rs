@@ -61,6 +61,8 @@ conformance! {
     snapshots::a_large_collection_comes_in_pages,
     restoring::a_database_becomes_equal_to_another_and_journals_it,
     restoring::the_journals_old_end_goes_and_is_remembered,
+    restoring::half_a_copy_is_refused_until_it_is_whole,
+    restoring::of_two_who_note_something_once_the_first_wins,
     plans::every_query_uses_an_index,
     plans::indexes_are_made_once,
 }

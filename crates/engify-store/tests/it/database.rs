@@ -37,7 +37,12 @@ impl Database {
 
     /// A handle of its own: another process, as far as the database can tell.
     pub(crate) async fn open(&self) -> Store {
-        Store::open(self.target.clone(), Options::default()).await.expect("the database opens")
+        self.open_as(Options::default()).await.expect("the database opens")
+    }
+
+    /// The same with options, refused or not.
+    pub(crate) async fn open_as(&self, options: Options) -> engify_core::Result<Store> {
+        Store::open(self.target.clone(), options).await
     }
 
     pub(crate) fn dir(&self) -> &Path {

@@ -3,6 +3,7 @@
 use engify_core::Clock;
 use engify_ops::migrate::{self, Ends, Migrated, Plan};
 use engify_store::{Options, Store};
+use serde_json::json;
 
 use super::{begin, restore};
 use crate::cli::Migrate;
@@ -16,10 +17,16 @@ pub(super) async fn run(environment: &Environment, options: Migrate) -> Ended {
     let clock = Clock::system();
     let (here, there) = (restore::target(&settings, None), restore::target(&settings, Some(&options.to)));
     let (from, to) = (migrate::name(&here), migrate::name(&there));
+    let half = Options { unfinished_migration: true, ..Options::new(clock.clone()) };
+    if options.give_up {
+        let target = Store::open(there, half).await?;
+        let ended = give_up(&target, &to, &options).await;
+        target.close().await;
+        return ended;
+    }
     let source = Store::open(here, Options::new(clock.clone())).await?;
     // The same one is not opened twice: its name alone tells.
-    let target =
-        if from == to { source.clone() } else { Store::open(there, Options::new(clock.clone())).await? };
+    let target = if from == to { source.clone() } else { Store::open(there, half).await? };
     let ends = Ends { source: &source, from: &from, target: &target, to: &to };
     let ended = Box::pin(work(&ends, &settings.core.data_dir, &clock, &options)).await;
     target.close().await;
@@ -54,6 +61,33 @@ async fn work(
         tell(&migrated)?;
     }
     Ok(Verdict::wanting_if(!migrated.verified))
+}
+
+/// Deletes what an interrupted migration copied; without `--yes` says so.
+async fn give_up(target: &Store, to: &str, options: &Migrate) -> Ended {
+    let from = target.half_of().await?;
+    if !options.yes {
+        let documents: u64 = target.stats().await?.iter().map(|one| one.documents).sum();
+        if options.report.json {
+            printer::json(&json!({ "to": to, "halfOf": from, "documents": documents }))?;
+        } else {
+            match &from {
+                Some(from) => printer::line(format_args!(
+                    "{to} is half a copy of {from}: its {documents} documents would be deleted. {from} stays as it is."
+                ))?,
+                None => printer::line(format_args!("{to} is no half copy: there is nothing to give up."))?,
+            }
+        }
+        printer::talk("Nothing was deleted; --yes does it.");
+        return Ok(Verdict::wanting_if(from.is_none()));
+    }
+    let removed = migrate::give_up(target, to).await?;
+    if options.report.json {
+        printer::json(&json!({ "to": to, "removed": removed }))?;
+    } else {
+        printer::line(format_args!("{removed} documents deleted: {to} is empty, and may be used."))?;
+    }
+    Ok(Verdict::Done)
 }
 
 fn tell_plan(plan: &Plan) -> Printed {

@@ -60,6 +60,41 @@ fn what_is_written_meanwhile_follows_and_a_used_target_is_left_alone() {
     refused(&elsewhere, engify.path("data").to_str().unwrap(), "target_not_empty");
 }
 
+#[test]
+#[cfg(unix)]
+fn a_half_copy_is_refused_until_it_is_whole_or_given_up() {
+    let engify = installation();
+    let other = Engify::new().with("ENGIFY_DATA_DIR", engify.path("other").to_str().unwrap());
+    interrupted(&engify, "other");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let said = other.run(&["serve", "--port", &free]).fails_with("half a copy");
+    assert!(said.stderr.contains("db migrate") && said.stderr.contains("--give-up"), "{said:?}");
+    other.run(&["db", "stats"]).fails_with("half a copy");
+    migrate(&engify, "other");
+    other.run(&["db", "stats"]).ended(0);
+    let give_up = |more: &[&str]| {
+        let args = ["db", "migrate", "--to", "third", "--give-up", "--json"];
+        engify.report(&[&args, more].concat())
+    };
+    interrupted(&engify, "third");
+    let (code, plan) = give_up(&[]);
+    assert_eq!((code, plan["documents"].as_u64() > Some(0)), (0, true), "{plan:#}");
+    let (code, done) = give_up(&["--yes"]);
+    assert_eq!((code, &done["removed"]), (0, &plan["documents"]), "{done:#}");
+    let third = Engify::new().with("ENGIFY_DATA_DIR", engify.path("third").to_str().unwrap());
+    let (_, list) = third.report(&["prompts", "list", "--q", "quokka", "--json"]);
+    assert_eq!(list["data"], json!([]), "{list:#}");
+    let args = ["db", "migrate", "--to", "other", "--give-up", "--yes"];
+    engify.run(&args).fails_with("nothing was deleted");
+}
+
+/// A migration that ended in the middle: all is copied, and it was not yet said that it is.
+fn interrupted(engify: &Engify, to: &str) {
+    migrate(engify, to);
+    let target = rusqlite::Connection::open(engify.path(to).join("engify.db")).unwrap();
+    target.execute("INSERT INTO meta(key, value) VALUES ('filling', 'file:data')", []).unwrap();
+}
+
 mod secantus {
     use std::io::Read;
 

@@ -6,6 +6,7 @@ use engify_testkit::parts;
 use serde_json::Value;
 
 use crate::engify::Engify;
+use crate::serve::Server;
 
 fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
     let checks = report["checks"].as_array().unwrap();
@@ -111,4 +112,24 @@ fn tls_is_used_where_the_certificate_is_trusted() {
     let (code, report) = Engify::new().with("REDIS_URL", &url).report(&["redis", "health", "--json"]);
     assert_eq!((code, &report["failure"]), (1, &"refused".into()), "{report:#}");
     assert!(report["remedy"].as_str().unwrap().contains("certificate"), "{report:#}");
+}
+
+#[test]
+#[cfg(unix)]
+fn sites_on_different_databases_share_a_server_and_nothing_that_is_in_it() {
+    let redis = parts::redis(&[]);
+    let sites = [(); 2].map(|()| Engify::new().with("REDIS_URL", &redis.url()));
+    let servers = sites.each_ref().map(Server::start);
+    let sign_up = |server: &Server| {
+        let reply = server.ask("POST /api/auth/signup", "{}");
+        reply.lines().next().unwrap_or_default().to_owned()
+    };
+    for _ in 0..5 {
+        assert!(sign_up(&servers[0]).contains("400"), "nothing to sign up with, and counted");
+    }
+    assert!(sign_up(&servers[0]).contains("429"));
+    assert!(sign_up(&servers[1]).contains("400"), "a limit of one site is none of the other's");
+    let keys = Command::new("redis-cli").args(["-p", &redis.port().to_string(), "KEYS", "*limit:*"]).output();
+    let keys = String::from_utf8(keys.unwrap().stdout).unwrap();
+    assert_eq!(keys.lines().filter(|key| key.starts_with("engify:local:")).count(), 2, "{keys}");
 }

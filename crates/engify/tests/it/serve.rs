@@ -30,6 +30,17 @@ impl Server {
         reply
     }
 
+    /// The reply to a method and a path with a body of JSON.
+    pub(crate) fn ask(&self, what: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let headers = "host: localhost\r\nconnection: close\r\ncontent-type: application/json";
+        write!(stream, "{what} HTTP/1.1\r\n{headers}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+            .unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        reply
+    }
+
     /// Sends SIGTERM; returns what was still said on stdout and stderr, and the exit code.
     #[cfg(unix)]
     pub(crate) fn terminate(self) -> (String, String, Option<i32>) {

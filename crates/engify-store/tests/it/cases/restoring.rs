@@ -123,3 +123,26 @@ pub(crate) async fn the_journals_old_end_goes_and_is_remembered(database: Databa
     assert!(last > changes[5].position, "positions are never used again");
     store.check().await.expect("sound");
 }
+
+pub(crate) async fn half_a_copy_is_refused_until_it_is_whole(database: Database) {
+    let store = database.open().await;
+    store.filling("file:/elsewhere").await.expect("noted");
+    let refusal = database.open_as(Options::default()).await.expect_err("half a copy");
+    assert_eq!(refusal.code(), "migration_unfinished");
+    assert!(refusal.message().contains("file:/elsewhere"), "{refusal}");
+    let half = Options { unfinished_migration: true, ..Options::default() };
+    let again = database.open_as(half).await.expect("whoever goes on with it may");
+    assert_eq!(again.half_of().await.expect("a note").as_deref(), Some("file:/elsewhere"));
+    again.filled().await.expect("noted");
+    database.open().await;
+}
+
+pub(crate) async fn of_two_who_note_something_once_the_first_wins(database: Database) {
+    let (one, other) = (database.open().await, database.open().await);
+    let noted = tokio::join!(one.note_once("name", "a".to_owned()), other.note_once("name", "b".to_owned()));
+    let (first, second) = (noted.0.expect("a note"), noted.1.expect("a note"));
+    assert_eq!(first, second);
+    assert_eq!(one.note("name").await.expect("a note"), Some(first));
+    one.drop_note("name").await.expect("gone");
+    assert_eq!(other.note("name").await.expect("a note"), None);
+}
