@@ -13,6 +13,9 @@ pub(crate) struct Options {
     test: test::Options,
 }
 
+/// The image is to stay under 60 MB: the binary, and 6 MB for the base and the C library (`deploy/Dockerfile`).
+const LARGEST: u64 = 54_000_000;
+
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     let cargo = |arguments: &[&str]| process::run(workspace.cargo().args(arguments));
     let mut failed = Vec::new();
@@ -25,6 +28,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     }
     if !cargo(&["build", "--release", "--locked", "--package", "engify"])? {
         failed.push("release build: see the error above");
+    } else if std::fs::metadata(workspace.target.join("release/engify"))?.len() > LARGEST {
+        failed.push("size: the image would be larger than 60 MB");
     }
     let tests = test::run(workspace, &options.test)?;
     for step in &failed {

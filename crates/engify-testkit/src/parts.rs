@@ -72,6 +72,12 @@ pub fn node_24() -> PathBuf {
     installed(twilio::NODE_24)
 }
 
+/// The program that knows the schemas of Kubernetes' objects.
+#[must_use]
+pub fn kubernetes_validate() -> PathBuf {
+    installed("kubernetes-validate/bin/kubernetes-validate")
+}
+
 /// The folder of the packages that Node.js programs may ask for.
 #[must_use]
 pub fn node_modules() -> PathBuf {

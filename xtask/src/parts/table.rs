@@ -42,6 +42,8 @@ pub(super) const PARTS: &[Part] = &[
     Part { name: "age",           what: "age as its author wrote it for JavaScript", test_word: Some("age_encryption"), source: Source::Node("age-encryption@0.3.1") },
     Part { name: "redis-server",  what: "a Redis, version 7",                        test_word: Some("redis_server"), source: Source::Debian { package: "redis-server", probe: "redis-server --version | grep -q 'v=7' && command -v redis-cli" } },
     Part { name: "haproxy",       what: "checks the load balancer's file",           test_word: Some("haproxy"),  source: Source::Debian { package: "haproxy", probe: "command -v haproxy || test -x /usr/sbin/haproxy" } },
+    Part { name: "systemd",       what: "checks the service's file",                 test_word: Some("systemd"),  source: Source::Debian { package: "systemd", probe: "command -v systemd-analyze" } },
+    Part { name: "kubernetes-validate", what: "checks the manifests by Kubernetes' schemas", test_word: Some("kubernetes_validate"), source: Source::PythonAlone("kubernetes-validate==1.37.0") },
     Part { name: "openssl",       what: "makes certificates for tests",              test_word: None,             source: Source::Debian { package: "openssl", probe: "command -v openssl" } },
     Part { name: "schemathesis",  what: "tries bad input on the OpenAPI document",   test_word: None,             source: Source::Python("schemathesis==4.32.5") },
     Part { name: "wapiti",        what: "scans for known weaknesses",                test_word: None,             source: Source::PythonAlone("wapiti3==3.2.3") },

@@ -450,7 +450,9 @@ import('age-encryption').then(async ({ Decrypter }) => {
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         let export = ["db", "export", "--collection", "prompts", "--format", "bson", "--out", "ours.bson"];
         engify.run(&export).ended(0);
-        assert!(fs::read(engify.path("by-hand.bson")).unwrap() == fs::read(engify.path("ours.bson")).unwrap());
+        assert!(
+            fs::read(engify.path("by-hand.bson")).unwrap() == fs::read(engify.path("ours.bson")).unwrap()
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use engify_core::settings::{SETTINGS, load};
+use engify_testkit::parts;
 use serde_json::Value;
 
 use crate::engify::{Engify, workspace};
@@ -172,6 +173,36 @@ fn the_manifests_name_each_other_and_are_all_listed() {
     assert!(selectors.iter().all(|selector| *selector == label), "{selectors:?}");
     let scaled = yaml("kubernetes/hpa.yaml")["spec"]["scaleTargetRef"].clone();
     assert_eq!((&scaled["kind"], &scaled["name"]), (&"Deployment".into(), &"engify".into()));
+}
+
+#[test]
+fn kubernetes_validate_takes_every_manifest() {
+    for (name, manifest) in manifests() {
+        // What kustomize reads is no object of a cluster's.
+        if manifest["kind"] == "Kustomization" {
+            continue;
+        }
+        let file = workspace().join("deploy/kubernetes").join(&name);
+        let output = Command::new(parts::kubernetes_validate()).arg("--strict").arg(file).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        // A kind without a schema is a warning, and proves nothing.
+        assert!(output.status.success() && said.contains("passed"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn systemd_takes_its_unit_and_finds_it_shut() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = folder.path().join("engify@.service");
+    // It looks whether the program is there; on this machine it is elsewhere.
+    let here = text("systemd/engify@.service").replace("/usr/local/bin/engify", env!("CARGO_BIN_EXE_engify"));
+    fs::write(&unit, here).unwrap();
+    // 0 is shut, 100 open; what is not limited at all has 96.
+    for args in [&["verify"][..], &["security", "--offline=true", "--threshold=15"]] {
+        let output = Command::new("systemd-analyze").args(args).arg(&unit).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {said}");
+    }
 }
 
 #[test]
