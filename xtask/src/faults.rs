@@ -48,6 +48,14 @@ pub(crate) struct Options {
     binary: Option<PathBuf>,
 }
 
+impl Options {
+    /// Which build is broken; one that is given says so by its folder.
+    fn build(&self) -> &'static str {
+        let in_debug = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "debug");
+        if self.debug || self.binary.as_ref().is_some_and(in_debug) { "debug" } else { "release" }
+    }
+}
+
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     parts::require(workspace, PARTS)?;
     let binary = cluster::binary(workspace, options.binary.as_deref(), !options.debug)?;
@@ -57,8 +65,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     tally.fail_if_empty("no fault has such a name");
     println!("{}", report::table(&rows));
     if options.filter.is_none() && !options.quick {
-        let build = if options.debug { "debug" } else { "release" };
-        report::write(workspace, &rows, build)?;
+        report::write(workspace, &rows, options.build())?;
     }
     tally.print();
     Ok(Outcome::of(tally.is_good()))
