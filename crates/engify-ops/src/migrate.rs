@@ -240,7 +240,7 @@ pub async fn give_up(target: &Store, to: &str) -> Result<u64> {
 
 /// Without what is about one database alone.
 fn journaled(mut contents: Contents) -> Contents {
-    contents.0.retain(|name, _| engify_store::collections::named(name).is_some_and(|one| one.journaled));
+    contents.0.retain(|name, _| collections::named(name).is_some_and(|one| one.journaled));
     contents
 }
 

@@ -1,7 +1,5 @@
 //! What a caller may run: their tier's requests and tokens, and their key's own tokens.
 
-use std::time::Duration;
-
 use engify_clients::ai::Provider;
 use engify_core::ids::UserId;
 use engify_core::run::{NanoUsd, Run};
@@ -52,11 +50,11 @@ async fn left(ctx: &Ctx, limit: Limit, who: &str, whose: &str) -> Result<()> {
     if standing.remaining > 0 {
         return Ok(());
     }
-    let wait = u64::try_from(standing.reset.millis() - ctx.now().millis()).unwrap_or(0);
+    // Asked for one more, the limiter says from when on that fits.
+    let Err(refusal) = ctx.app().limiter().take(limit, who, 1).await else { return Ok(()) };
     let message = format!("{whose} {} tokens a day are used up. Dry runs still work.", limit.max);
-    let refusal =
-        Error::new(Kind::RateLimited, "rate_limited", message).retry_after(Duration::from_millis(wait));
-    Err(refusal.at_limit(standing))
+    let refused = Error::new(Kind::RateLimited, "rate_limited", message).at_limit(standing);
+    Err(refused.retry_after(refusal.retry_wait().unwrap_or_default()))
 }
 
 fn tokens_a_day(max: u64) -> Limit {
