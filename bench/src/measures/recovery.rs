@@ -13,6 +13,8 @@ use crate::report::{Line, Spread};
 use crate::server::Server;
 use crate::wire::request;
 
+/// Requests of one round, more than it can make.
+const ROUND: usize = 60_000;
 /// Writers that wait for their answers while a backup is taken: not so many that they alone fill the machine.
 const WRITERS: usize = 4;
 /// A megabyte, as disks are sold.
@@ -58,11 +60,11 @@ pub(super) fn shipping(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
     std::fs::write(&blocked, b"")?;
     let target = format!("file:{}/below", blocked.display());
     let alone = alone.start_with(&[("BACKUP_TARGET", &target)])?;
-    let (ships_writes, alone_writes) = (writes(&ships)?, writes(&alone)?);
+    let (mut ships_writes, mut alone_writes) = (Writes::on(&ships)?, Writes::on(&alone)?);
     let mut ratios = Vec::new();
     for _ in 0..bench.rounds() {
-        let with = bench.load(&ships, &ships_writes, BUSY).run()?;
-        let without = bench.load(&alone, &alone_writes, BUSY).run()?;
+        let with = bench.load(&ships, &ships_writes.fresh(), BUSY).run()?;
+        let without = bench.load(&alone, &alone_writes.fresh(), BUSY).run()?;
         ensure!(with.made() > 0 && without.made() > 0, "nothing was written");
         ratios.push((without.rate() / with.rate() - 1.0) * 100.0);
     }
@@ -76,10 +78,11 @@ pub(super) fn shipping(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
 pub(super) fn snapshot(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
     let site = bench.site.copy(bench.scratch.join("snapshot"))?;
     let server = site.start()?;
-    let load = bench.load(&server, &writes(&server)?, WRITERS);
+    let mut writes = Writes::on(&server)?;
     let (mut ratios, mut idle) = (Vec::new(), Vec::new());
     for _ in 0..bench.rounds() {
-        let alone = load.run()?.millis(0.95);
+        let alone = bench.load(&server, &writes.fresh(), WRITERS).run()?.millis(0.95);
+        let load = bench.load(&server, &writes.fresh(), WRITERS);
         let over = AtomicBool::new(false);
         let beside = std::thread::scope(|scope| {
             let backups = scope.spawn(|| {
@@ -103,14 +106,27 @@ pub(super) fn snapshot(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
     server.stop()
 }
 
-/// Stars for prompts: small writes, each of them journaled.
-fn writes(server: &Server) -> Result<Arc<Vec<Vec<u8>>>> {
-    let key = server.key()?;
-    let star = |number: usize| {
-        let body = json!({ "stars": 1 + number % 5 }).to_string();
-        let path = format!("/api/prompts/{}/rating", crate::library::slug(number));
-        request("PUT", &path, &[("authorization", key.as_str())], body.as_bytes())
-    };
-    server.must(&star(1))?;
-    Ok(Arc::new((0..500).map(star).collect()))
+/// Dry runs that carry an id of their own: each is written before it is answered, and no limit of requests holds it back.
+struct Writes {
+    key: String,
+    made: usize,
+}
+
+impl Writes {
+    fn on(server: &Server) -> Result<Self> {
+        Ok(Self { key: server.key()?, made: 0 })
+    }
+
+    /// More than a round can make, none of them made before.
+    fn fresh(&mut self) -> Arc<Vec<Vec<u8>>> {
+        let run = |number: usize| {
+            let body =
+                json!({ "prompt": "Say hello.", "provider": "dry-run", "runId": format!("bench-{number}") });
+            let headers = [("authorization", self.key.as_str())];
+            request("POST", "/api/v2/ai/execute", &headers, body.to_string().as_bytes())
+        };
+        let requests = (self.made..self.made + ROUND).map(run).collect();
+        self.made += ROUND;
+        Arc::new(requests)
+    }
 }
