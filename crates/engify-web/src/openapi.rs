@@ -13,11 +13,12 @@ use crate::route::Route;
 use crate::{api, site};
 
 /// The groups of operations, in the order in which somebody new needs them.
-const GROUPS: [&str; 15] = [
+const GROUPS: [&str; 16] = [
     "Prompts",
     "Patterns",
     "AI",
     "API keys",
+    "Provider keys",
     "Accounts",
     "Second factors",
     "Passkeys",

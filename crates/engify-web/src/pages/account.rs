@@ -107,6 +107,6 @@ fn new_password(faults: Faults<'_>) -> Field<'_> {
     Field::input("password", "Password", "password")
         .required()
         .autocomplete("new-password")
-        .help("A few unrelated words are hard to guess and easy to keep in mind.")
+        .help("At least 10 characters: a few unrelated words are hard to guess and easy to keep in mind.")
         .faults(faults)
 }

@@ -88,7 +88,7 @@ fn sign_up(view: &InvitationView<'_>) -> Markup {
             input.sr type="text" name="username" value=(view.invitation.email) autocomplete="username" readonly tabindex="-1" aria-hidden="true";
             (Field::text("Name", "name").value(&view.name).required().autocomplete("name").faults(faults).focus())
             (Field::input("password", "Password", "password").required().autocomplete("new-password")
-                .help("A few unrelated words are hard to guess and easy to keep in mind.").faults(faults))
+                .help("At least 10 characters: a few unrelated words are hard to guess and easy to keep in mind.").faults(faults))
             button.btn.go.tall type="submit" { "Make an account and join" }
         }
     }

@@ -38,7 +38,7 @@ pub fn reset(at: &Frame<'_>, view: &AccountView, token: &str) -> Markup {
         form.stack.gap-16 method="post" action="/reset-password" {
             input type="hidden" name="token" value=(token);
             (Field::input("password", "New password", "password").required().autocomplete("new-password")
-                .help("A few unrelated words are hard to guess and easy to keep in mind.").faults(Faults(&view.faults)).focus())
+                .help("At least 10 characters: a few unrelated words are hard to guess and easy to keep in mind.").faults(Faults(&view.faults)).focus())
             button.btn.go.tall type="submit" { "Change the password" }
         }
     };

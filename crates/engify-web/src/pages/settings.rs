@@ -76,7 +76,7 @@ pub fn profile(at: &Frame<'_>, view: &ProfileView) -> Markup {
                     input.sr type="text" name="username" value=(view.email) autocomplete="username" readonly tabindex="-1" aria-hidden="true";
                     (Field::input("password", "Current password", "current").required().autocomplete("current-password").faults(password))
                     (Field::input("password", "New password", "password").required().autocomplete("new-password")
-                        .help("A few unrelated words are hard to guess and easy to keep in mind. Other browsers are signed out.").faults(password))
+                        .help("At least 10 characters: a few unrelated words are hard to guess and easy to keep in mind. Other browsers are signed out.").faults(password))
                     div.row { button.btn type="submit" { "Change the password" } }
                 }
             }))
