@@ -19,7 +19,7 @@ pub use backups::{Backups, KeepDays, ObjectPlace, RecoveryGoals, S3, ServerSideE
 pub use identity::{IdentityProtocol, IdentityProvider, IdentitySettings};
 pub use load::{Fault, load};
 pub use messages::{Mail, MailServer, Sms, Smtp, SmtpTls, Twilio};
-pub use redis::{QStash, Redis, RedisServer, UpstashRest};
+pub use redis::{QStash, Redis, RedisServer, UpstashRest, idle};
 pub use table::{Group, SETTINGS, Setting};
 
 /// Everything an operator may set.

@@ -61,6 +61,11 @@ impl Environment {
         self.layers.iter().find_map(|layer| Some((layer.values.get(name)?.clone(), layer.source)))
     }
 
+    /// What is set and does nothing, for want of something beside it.
+    pub(crate) fn idle(&self) -> Vec<Fault> {
+        settings::idle(|name| self.found(name).map(|(value, _)| value))
+    }
+
     /// What is worth knowing and wrong with nothing: names that nobody reads, names that are set twice.
     pub(crate) fn notes(&self) -> &[Fault] {
         &self.notes

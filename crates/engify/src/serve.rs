@@ -38,6 +38,9 @@ pub(crate) async fn run(environment: Environment, options: cli::Serve) -> Ended 
     let settings = environment.settings().map_err(bad_settings)?;
     let _log = logging::start(&settings, Audience::Server, true);
     logging::log_panics();
+    for note in environment.idle() {
+        tracing::warn!(setting.name = note.name, setting.note = note.issue, "setting.idle");
+    }
     let ending = Ending::default();
     signals::end_on_signal(&ending)?;
     // First, so that a second server on the same port ends before it touches the data.

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::load::{Reader, is_local};
+use super::load::{Fault, Reader, is_local};
 use super::messages::unescaped;
 use crate::secret::Secret;
 
@@ -43,6 +43,22 @@ pub struct UpstashRest {
     pub url: String,
     /// Its token.
     pub token: Secret<String>,
+}
+
+/// What QStash signs its calls with; without them no call can be believed, and the servers do the jobs themselves.
+const SIGNING_KEYS: [&str; 2] = ["QSTASH_CURRENT_SIGNING_KEY", "QSTASH_NEXT_SIGNING_KEY"];
+
+/// What is set and does nothing, for want of something beside it. It is no fault: the guide names no signing keys.
+pub fn idle(value: impl Fn(&str) -> Option<String>) -> Vec<Fault> {
+    let set = |name: &str| value(name).is_some_and(|text| !text.trim().is_empty());
+    if !set("QSTASH_TOKEN") || SIGNING_KEYS.into_iter().any(&set) {
+        return Vec::new();
+    }
+    let [current, next] = SIGNING_KEYS;
+    let issue = format!(
+        "does nothing without {current} and {next}; the servers do the jobs themselves. Copy both from the Upstash console"
+    );
+    vec![Fault { name: "QSTASH_TOKEN".to_owned(), issue }]
 }
 
 /// Upstash's queue.
@@ -108,17 +124,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     pub(super) fn qstash(&mut self) -> Option<QStash> {
         let token = self.secret("QSTASH_TOKEN");
-        let mut key = |name: &str| {
-            let key = self.secret(name);
-            if token.is_some() && key.is_none() {
-                let issue = "is missing beside QSTASH_TOKEN; without it no callback can be believed. Copy both signing keys from \
-                             the Upstash console";
-                self.fault(name, issue);
-            }
-            key
-        };
-        let current_signing_key = key("QSTASH_CURRENT_SIGNING_KEY");
-        let next_signing_key = key("QSTASH_NEXT_SIGNING_KEY");
+        let [current_signing_key, next_signing_key] = SIGNING_KEYS.map(|name| self.secret(name));
+        if current_signing_key.is_some() != next_signing_key.is_some() {
+            let [current, next] = SIGNING_KEYS;
+            let (missing, other) = if next_signing_key.is_some() { (current, next) } else { (next, current) };
+            let issue = format!("is missing beside {other}; copy both signing keys from the Upstash console");
+            self.fault(missing, issue);
+        }
         let url = self.address("QSTASH_URL", "https://qstash.upstash.io/v2");
         let token = token?;
         if !url.starts_with("https://") && !is_local(&url) {
@@ -226,7 +238,7 @@ mod tests {
             ("REDIS_URL", "tcp://cache"),
             ("UPSTASH_REDIS_REST_URL", "http://cache.example.com"),
             ("UPSTASH_REDIS_REST_TOKEN", "to ken"),
-            ("QSTASH_TOKEN", "token"),
+            ("QSTASH_CURRENT_SIGNING_KEY", "sig_current"),
             ("QSTASH_URL", "qstash"),
         ];
         let mut names = faults(&pairs);
@@ -235,11 +247,19 @@ mod tests {
             "UPSTASH_REDIS_REST_URL",
             "UPSTASH_REDIS_REST_TOKEN",
             "REDIS_URL",
-            "QSTASH_CURRENT_SIGNING_KEY",
             "QSTASH_NEXT_SIGNING_KEY",
             "QSTASH_URL",
         ];
         assert_eq!(names, all);
+    }
+
+    #[test]
+    fn qstash_without_its_signing_keys_is_off_and_noted() {
+        let token = [("QSTASH_TOKEN", "token")];
+        assert!(with(&token).unwrap().qstash.is_none());
+        let value = |name: &str| token.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
+        assert_eq!(idle(value).iter().map(|note| note.name.as_str()).collect::<Vec<_>>(), ["QSTASH_TOKEN"]);
+        assert!(idle(|_| None).is_empty());
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) fn run(environment: &impl Fn() -> Environment, command: Config) -> En
 
 fn check(environment: &Environment, report: Report) -> Ended {
     let faults = environment.settings().err().unwrap_or_default();
-    let check = config::check(faults, environment.notes().to_vec());
+    let check = config::check(faults, [environment.notes(), environment.idle().as_slice()].concat());
     if report.json {
         printer::json(&check)?
     } else {

@@ -33,6 +33,50 @@ fn every_fault_is_named_at_once() {
     assert!(!engify.path("data").exists(), "a refused start leaves nothing behind");
 }
 
+/// Every variable that the operations guide names, with values of the form that it shows.
+const GUIDE: &str = "\
+MONGODB_URI=mongodb+srv://username:password@cluster.mongodb.net/database
+NEXTAUTH_SECRET=your-nextauth-secret-here-min-32-chars
+NEXTAUTH_URL=https://engify.ai
+NODE_ENV=production
+NEXT_PUBLIC_APP_URL=https://engify.ai
+NEXT_PUBLIC_APP_VERSION=1.0.0
+NEXT_PUBLIC_ALLOW_SIGNUP=true
+OPENAI_API_KEY=sk-abcdef
+ANTHROPIC_API_KEY=sk-ant-abcdef
+GOOGLE_API_KEY=AIabcdef
+GROQ_API_KEY=gsk_abcdef
+REPLICATE_API_TOKEN=r8_abcdef
+SENDGRID_API_KEY=SG.abc.def
+SENDGRID_FROM_EMAIL=ops@example.com
+SENDGRID_FROM_NAME=Engify.ai
+TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000
+TWILIO_AUTH_TOKEN=0123456789abcdef0123456789abcdef
+TWILIO_PHONE_NUMBER=+15005550006
+TWILIO_VERIFY_SERVICE_SID=VA00000000000000000000000000000000
+UPSTASH_REDIS_REST_URL=https://x.upstash.io
+UPSTASH_REDIS_REST_TOKEN=abc
+QSTASH_URL=https://qstash.upstash.io/v2
+QSTASH_TOKEN=abc
+API_KEY_ENCRYPTION_KEY=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+CRON_SECRET=your-cron-secret-generate-with-openssl
+ADMIN_SESSION_MAX_AGE_MINUTES=60
+ADMIN_MFA_REQUIRED=true
+SENTRY_DSN=https://abc@sentry.io/123
+SENTRY_ORG=your-org
+SENTRY_PROJECT=your-project
+NEXT_PUBLIC_GA_MEASUREMENT_ID=G-ABC
+";
+
+#[test]
+fn the_guides_settings_are_taken_as_they_are() {
+    let engify = Engify::new();
+    engify.write(".env.local", GUIDE);
+    let said = engify.run(&["config", "check"]).ended(0);
+    assert!(said.stdout.starts_with("note:  QSTASH_TOKEN does nothing without"), "{said:?}");
+    assert!(said.stdout.ends_with("The settings are in order.\n"), "{said:?}");
+}
+
 #[test]
 fn settings_in_order_are_told_so() {
     let engify = Engify::new();
