@@ -40,7 +40,7 @@ fn answer(mut stream: TcpStream, status: u16, code: &str) -> std::io::Result<()>
         Some("DELETE") => (204, String::new()),
         _ if first.contains("list-type=2") => (
             200,
-            "<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated></ListBucketResult>".to_owned(),
+            "<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated></ListBucketResult>".to_owned(),
         ),
         _ => (404, "<Error><Code>NoSuchKey</Code><Message>No.</Message></Error>".to_owned()),
     };
@@ -62,7 +62,7 @@ fn a_target_that_takes_nothing_is_told_with_the_remedy() {
         [(403, "AccessDenied", "AWS_ACCESS_KEY_ID"), (507, "QuotaExceeded", "Raise the quota")]
     {
         let engify = engify.again().with("AWS_ENDPOINT_URL", &bucket(status, code));
-        engify.run(&["db", "backup", "--to", "s3://b/p"]).fails_with(remedy);
+        engify.run(&["db", "backup", "--to", "s3://bucket/p"]).fails_with(remedy);
         expected.push(json!("failed"));
         assert_eq!(states(&engify), expected, "the database remembers it");
     }
