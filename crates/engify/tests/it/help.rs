@@ -75,6 +75,7 @@ fn every_command_has_help() {
     jobs list
     jobs run
     jobs retry
+    jobs cancel
     cron
     cron list
     cron run
