@@ -165,7 +165,7 @@ impl Ctx {
     /// Whether the actor may do this: by role, and within the key's scopes where it is a key.
     pub fn allows(&self, permission: Permission) -> bool {
         match &self.actor {
-            Actor::Anonymous | Actor::HalfWay(_) => permission == Permission::PromptsRead,
+            Actor::Anonymous | Actor::HalfWay(_) => permission.is_everybodys(),
             Actor::System(_) => true,
             Actor::Person(identity) => {
                 let by_key = identity.key.as_ref().is_none_or(|key| key.scopes.contains(&permission));

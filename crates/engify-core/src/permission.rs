@@ -102,6 +102,13 @@ words! {
     }
 }
 
+impl Permission {
+    /// What needs no role: strangers may do it as well. API keys still need the scope.
+    pub fn is_everybodys(self) -> bool {
+        self == Self::PromptsRead
+    }
+}
+
 impl Role {
     /// Whether this role has `permission`. The only table; `docs/permissions.md` is generated from it.
     pub fn allows(self, permission: Permission) -> bool {

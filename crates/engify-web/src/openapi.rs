@@ -95,6 +95,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, failure: &Schema) -
         Access::Public => "Open to everybody.".to_owned(),
         Access::SignedIn if route.policy.by_key => "Needs a session or an API key.".to_owned(),
         Access::SignedIn => "Needs a session; API keys are refused.".to_owned(),
+        Access::Needs(permission) if permission.is_everybodys() => {
+            format!("Open to everybody; API keys need the scope {permission}.")
+        }
         Access::Needs(permission) => format!("Needs the permission {permission}."),
         Access::Metrics => "Needs METRICS_TOKEN.".to_owned(),
         Access::Cron => "Needs CRON_SECRET as bearer token.".to_owned(),
@@ -110,6 +113,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, failure: &Schema) -
         "responses": responses,
         "security": match route.policy.access {
             Access::Public => json!([{}, { "session": [] }, { "key": [] }]),
+            Access::Needs(permission) if permission.is_everybodys() => {
+                json!([{}, { "session": [] }, { "key": [] }])
+            }
             Access::SignedIn if !route.policy.by_key => json!([{ "session": [] }]),
             Access::SignedIn | Access::Needs(_) | Access::Metrics => json!([{ "session": [] }, { "key": [] }]),
             Access::Cron => json!([{ "key": [] }]),
