@@ -22,6 +22,8 @@ program=$!
         grace=$((grace - 1))
     done
     kill -KILL "$program"
+    # Until it is reaped it may still hold its port: whoever started it counts on that being free.
+    while kill -0 "$program"; do sleep 0.01; done
     [ -n "${LEASH_SCRATCH:-}" ] && rm -rf -- "$LEASH_SCRATCH"
     kill -KILL 0
 ) &
