@@ -258,7 +258,7 @@ impl Store {
         match &self.inner.backend {
             Backend::Sqlite(_) => Ok(()),
             Backend::Mongo(mongo, follower) => {
-                Box::pin(follower.fill_once(mongo, &self.inner.catalogue)).await
+                self.timed("catalogue", Box::pin(follower.fill_once(mongo, &self.inner.catalogue))).await
             }
         }
     }
