@@ -11,7 +11,7 @@ use engify_core::{Error, Kind, Result, Time};
 use engify_store::{LIMIT, Store};
 
 use super::{Live, Moment, Site, Wish};
-use crate::backup::{self, Archive, Listed, located};
+use crate::backup::{self, Archive, Listed, Located, located};
 use crate::ship::{self, Name, Shipper, Trail};
 
 /// What a restore begins with.
@@ -110,9 +110,7 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
         return Err(Error::field("at", "lies in the future"));
     }
     let named = wish.from.as_deref().map(located).transpose()?;
-    if let Some(dump) =
-        named.as_ref().and_then(|named| named.target.as_ref()).map(dump_in).transpose()?.flatten()
-    {
+    if let Some(dump) = named.as_ref().map(dump_at).transpose()?.flatten() {
         if wish.moment != Moment::Newest {
             return Err(Error::field("at", "cannot be reached from a dump of mongodump: it has no journal"));
         }
@@ -144,15 +142,22 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
     Ok(Found { base, objects, way, ours })
 }
 
+/// A dump of `mongodump` that was named; a folder of one word looks like an id.
+fn dump_at(named: &Located) -> Result<Option<Objects>> {
+    match (&named.target, &named.id) {
+        (Some(ObjectPlace::Dir(folder)), _) => dump_in(folder),
+        (None, Some(id)) => dump_in(Path::new(id.as_str())),
+        _ => Ok(None),
+    }
+}
+
 /// The folder of a database as `mongodump` leaves it, whatever the database is called: the one that was named, or the one
 /// inside.
-fn dump_in(place: &ObjectPlace) -> Result<Option<Objects>> {
-    let ObjectPlace::Dir(folder) = place else { return Ok(None) };
+fn dump_in(folder: &Path) -> Result<Option<Objects>> {
     let entries =
         |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let has_documents = |folder: &PathBuf| {
-        entries(folder).any(|file| file.extension().is_some_and(|ending| ending == "bson"))
-    };
+    let has_documents =
+        |folder: &Path| entries(folder).any(|file| file.extension().is_some_and(|ending| ending == "bson"));
     if has_documents(folder) {
         return backup::dump::folder_of(folder).map(Some);
     }
