@@ -298,9 +298,9 @@ fn back(request: &Parts, path: &str) -> String {
     }
     let referer = url::Url::parse(text(&request.headers, &header::REFERER)).ok();
     let host = text(&request.headers, &header::HOST);
-    let page = referer.filter(|page| page.has_authority() && page.authority() == host).map(|page| match page
-        .query()
-    {
+    // Of other schemes an address may have neither a host nor a path.
+    let is_ours = |page: &url::Url| matches!(page.scheme(), "http" | "https") && page.authority() == host;
+    let page = referer.filter(is_ours).map(|page| match page.query() {
         Some(query) => format!("{}?{query}", page.path()),
         None => page.path().to_owned(),
     });

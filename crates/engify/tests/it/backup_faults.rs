@@ -40,7 +40,8 @@ fn answer(mut stream: TcpStream, status: u16, code: &str) -> std::io::Result<()>
         Some("DELETE") => (204, String::new()),
         _ if first.contains("list-type=2") => (
             200,
-            "<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated></ListBucketResult>".to_owned(),
+            "<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated></ListBucketResult>"
+                .to_owned(),
         ),
         _ => (404, "<Error><Code>NoSuchKey</Code><Message>No.</Message></Error>".to_owned()),
     };
