@@ -15,7 +15,8 @@ mod secantus {
     #[cfg(unix)]
     fn an_outage_is_one_line_of_the_log_however_many_requests_it_fails() {
         let database = Secantus::start();
-        let engify = Engify::new().with("MONGODB_URI", &database.uri("outage"));
+        let engify =
+            Engify::new().with("MONGODB_URI", &database.uri("outage")).with("ENGIFY_STOP_GRACE_SECONDS", "0");
         let server = Server::start(&engify);
         drop(database);
         let begun = Instant::now();
@@ -24,7 +25,7 @@ mod secantus {
             assert!(begun.elapsed() < Duration::from_secs(60), "{refused} requests were refused");
             refused += usize::from(server.get("/api/prompts?q=otter").starts_with("HTTP/1.1 503"));
         }
-        let (_, log, _) = server.signalled("-KILL");
+        let (_, log, _) = server.terminate();
         let lines = |word: &str| log.lines().filter(|line| line.contains(word)).count();
         assert_eq!(lines("\"database.away"), 1, "{log}");
         // One at most was under way when it went.
