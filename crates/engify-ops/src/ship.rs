@@ -12,7 +12,6 @@ use engify_core::ids::BackupId;
 use engify_core::tenancy::Scope;
 use engify_core::{Clock, Ids, Result, Time};
 use engify_store::{Batch, Patch, Store};
-use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -59,25 +58,24 @@ pub struct Options {
 /// Ships to one target until told to stop; then ships what is left, for a few seconds at most.
 pub async fn run(store: Store, objects: Objects, options: Options, stop: CancellationToken) {
     let mut shipping = Running::new(store.clone(), objects, options);
-    let mut feed = store.changes();
+    let mut written = store.written();
     let mut wait = PACE;
     while !stop.is_cancelled() {
+        written.mark_unchanged();
         let went_well = shipping.round().await;
         if went_well {
             wait = PACE;
             shipping.upkeep_sometimes().await;
             let change = async {
-                match feed.recv().await {
-                    Ok(_) | Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => std::future::pending().await,
+                if written.changed().await.is_err() {
+                    std::future::pending::<()>().await;
                 }
+                // Whatever comes in the meantime is shipped with it.
                 sleep(wait).await;
             };
             if stop.run_until_cancelled(change).await.is_none() {
                 break;
             }
-            // Whatever came in the meantime is shipped with it.
-            feed = feed.resubscribe();
         } else {
             let _ = stop.run_until_cancelled(sleep(wait)).await;
             wait = (wait * 2).min(LONGEST_WAIT);

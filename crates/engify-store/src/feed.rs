@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use engify_core::Result;
 use engify_core::tenancy::Scope;
-use tokio::sync::{Mutex, MutexGuard, broadcast};
+use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 
 use crate::adapter::Find;
 use crate::journal::Change;
@@ -23,11 +23,13 @@ const BACKLOG: usize = 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Feed {
     sender: broadcast::Sender<Arc<Vec<Change>>>,
+    /// The last position that was passed on.
+    end: watch::Sender<u64>,
 }
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG) }
+        Self { sender: broadcast::Sender::new(BACKLOG), end: watch::Sender::new(0) }
     }
 
     /// A receiver of every commit from now on.
@@ -35,12 +37,18 @@ impl Feed {
         self.sender.subscribe()
     }
 
+    /// Where the feed is, for those who need not see what was changed. It holds nothing for them.
+    pub(crate) fn end(&self) -> watch::Receiver<u64> {
+        self.end.subscribe()
+    }
+
     /// Passes one commit on to everybody who listens.
     pub(crate) fn deliver(&self, changes: Arc<Vec<Change>>) {
-        if !changes.is_empty() {
-            // An error only says that nobody listens.
-            let _ = self.sender.send(changes);
-        }
+        let Some(last) = changes.last() else { return };
+        let position = last.position;
+        // An error only says that nobody listens.
+        let _ = self.sender.send(changes);
+        self.end.send_replace(position);
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use engify_core::tenancy::Scope;
 use engify_core::{Clock, Error, Result};
 use serde_json::Value;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tracing::warn;
 
 use crate::adapter::{CollectionStats, Find, IndexReport, QueryPlan};
@@ -216,9 +216,15 @@ impl Store {
     }
 
     /// Every commit from now on: own ones at once, those of other processes on the same database within 250 ms, each
-    /// once and in order. A receiver that gets `Lagged` must drop what it derived from earlier ones.
+    /// once and in order. A receiver that gets `Lagged` must drop what it derived from earlier ones. Commits stay in memory
+    /// until every receiver has seen them: whoever rests holds none, or waits for [`Store::written`].
     pub fn changes(&self) -> broadcast::Receiver<Arc<Vec<Change>>> {
         self.inner.feed.subscribe()
+    }
+
+    /// The journal position of the last commit in the feed; changes with every commit.
+    pub fn written(&self) -> watch::Receiver<u64> {
+        self.inner.feed.end()
     }
 
     /// Looks for other processes' commits now rather than at the next turn.

@@ -71,15 +71,22 @@ fn job(change: &Change) -> Option<Job> {
 
 /// Measures the queue whenever it has changed, until the application leaves.
 pub(super) fn measured(app: &App) {
-    let mut changes = app.store().changes();
     let app = app.clone();
     tokio::spawn(async move {
         loop {
+            // From before the measuring on, and let go for the rest after it: a receiver that rests holds commits.
+            let mut changes = app.store().changes();
             // Figures of a database that is away stay as they were.
             let _ = measure(&app).await;
+            let next = async {
+                let open = news(&mut changes).await;
+                drop(changes);
+                tokio::time::sleep(MEASURE).await;
+                open
+            };
             tokio::select! {
                 () = app.leaving().cancelled_owned() => return,
-                open = async { tokio::time::sleep(MEASURE).await; news(&mut changes).await } => if !open { return },
+                open = next => if !open { return },
             }
         }
     });

@@ -112,6 +112,51 @@ pub(crate) struct Segment {
     pub(crate) sha256: String,
 }
 
+/// Changes on their way into a segment. They are kept as bytes, which are a tenth of what documents are in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Content {
+    bytes: Vec<u8>,
+    /// How many they are.
+    pub(crate) changes: usize,
+    /// Of all of them; none where there are none.
+    pub(crate) span: Option<Span>,
+}
+
+/// What changes reach over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    /// The last position.
+    pub(crate) to: u64,
+    /// When the first was made.
+    pub(crate) first: Time,
+    /// The smallest of their times.
+    pub(crate) earliest: Time,
+    /// The largest.
+    pub(crate) latest: Time,
+}
+
+impl Content {
+    /// Adds changes behind those that are there.
+    ///
+    /// # Errors
+    /// A defect.
+    pub(crate) fn extend(&mut self, changes: Vec<Change>) -> Result<()> {
+        for change in changes {
+            let (to, at) = (change.position, change.at);
+            self.bytes.extend(bson::encode(&doc(change))?);
+            self.changes += 1;
+            let span = self.span.get_or_insert(Span { to, first: at, earliest: at, latest: at });
+            (span.to, span.earliest, span.latest) = (to, span.earliest.min(at), span.latest.max(at));
+        }
+        Ok(())
+    }
+
+    /// Bytes of them.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
 /// The bytes of a segment, and their SHA-256.
 ///
 /// # Errors
@@ -119,13 +164,10 @@ pub(crate) struct Segment {
 pub(crate) fn write(
     name: &Name,
     previous: Option<Previous>,
-    changes: &[Change],
+    content: Content,
     key: Option<&Key>,
 ) -> Result<(Bytes, String)> {
-    let mut content = Vec::new();
-    for change in changes {
-        content.extend(bson::encode(&doc(change))?);
-    }
+    let mut content = content.bytes;
     let header = Header {
         engify_journal: FORMAT,
         after: name.after,
@@ -226,13 +268,13 @@ fn object(value: Value) -> Result<Doc> {
     }
 }
 
-fn doc(change: &Change) -> Doc {
+fn doc(change: Change) -> Doc {
     let mut doc = Doc::new();
     doc.insert("_id".to_owned(), change.position.into());
     doc.insert("at".to_owned(), change.at.millis().into());
-    doc.insert("collection".to_owned(), change.collection.clone().into());
-    doc.insert("id".to_owned(), change.id.clone().into());
-    doc.insert("document".to_owned(), change.document.clone().map_or(Value::Null, Value::Object));
+    doc.insert("collection".to_owned(), change.collection.into());
+    doc.insert("id".to_owned(), change.id.into());
+    doc.insert("document".to_owned(), change.document.map_or(Value::Null, Value::Object));
     doc
 }
 
@@ -293,6 +335,12 @@ mod tests {
         vec![one(5, Some(&document)), one(9, None)]
     }
 
+    fn content() -> Content {
+        let mut content = Content::default();
+        content.extend(changes()).unwrap();
+        content
+    }
+
     #[test]
     fn names_are_read_as_written_and_grow_with_positions() {
         let name = name();
@@ -313,7 +361,7 @@ mod tests {
         let key = Key::parse(&Secret::new("ab".repeat(32))).unwrap();
         for key in [None, Some(&key)] {
             let previous = Previous { to: 3, sha256: "00".to_owned() };
-            let (bytes, sha256) = write(&name(), Some(previous.clone()), &changes(), key).unwrap();
+            let (bytes, sha256) = write(&name(), Some(previous.clone()), content(), key).unwrap();
             let read_back = read(&name(), &bytes, key).unwrap();
             assert_eq!((read_back.header.previous, read_back.sha256), (Some(previous), sha256));
             assert_eq!(format!("{:?}", read_back.changes), format!("{:?}", changes()));
@@ -330,7 +378,7 @@ mod tests {
                 }
             }
         }
-        let (sealed, _) = write(&name(), None, &changes(), Some(&key)).unwrap();
+        let (sealed, _) = write(&name(), None, content(), Some(&key)).unwrap();
         assert_eq!(read(&name(), &sealed, None).unwrap_err().code(), "wrong_key");
     }
 }

@@ -1,13 +1,11 @@
 //! Shipping the journal to one target: what is new since the last time, as sealed segments.
 
-use bytes::Bytes;
 use engify_clients::objects::Objects;
 use engify_core::{Clock, Error, Kind, Result, Time};
 use engify_store::journal::Change;
 use engify_store::{LIMIT, Store};
-use serde_json::Value;
 
-use super::segment::{self, Name, Previous};
+use super::segment::{self, Content, Name, Previous, Span};
 use super::trail;
 use crate::seal::Key;
 
@@ -94,20 +92,14 @@ impl Shipper {
             head = self.bridge(head).await?;
         }
         while head.to < end {
-            let changes = self.gather(head.to).await?;
-            let (Some(first), Some(last)) = (changes.first(), changes.last()) else { break };
-            round.oldest = round.oldest.or(Some(first.at));
-            let name = Name {
-                day: self.clock.now().day().max(head.day.clone()),
-                after: head.to,
-                to: last.position,
-                earliest: changes.iter().map(|change| change.at).min().unwrap_or(first.at),
-                latest: changes.iter().map(|change| change.at).max().unwrap_or(last.at),
-                is_break: false,
-            };
-            round.changes += changes.len();
+            let content = self.gather(head.to).await?;
+            let Some(Span { to, first, earliest, latest }) = content.span else { break };
+            round.oldest = round.oldest.or(Some(first));
+            let day = self.clock.now().day().max(head.day.clone());
+            let name = Name { day, after: head.to, to, earliest, latest, is_break: false };
+            round.changes += content.changes;
             round.segments += 1;
-            let (next, bytes) = self.put(name, head.previous.clone(), changes).await?;
+            let (next, bytes) = self.put(name, head.previous.clone(), content).await?;
             head = next;
             round.bytes += bytes;
             round.position = head.to;
@@ -172,27 +164,28 @@ impl Shipper {
         let now = self.clock.now();
         let day = now.day().max(head.day);
         let name = Name { day, after: head.to, to, earliest: now, latest: now, is_break: true };
-        self.put(name, head.previous, Vec::new()).await.map(|(head, _)| head)
+        self.put(name, head.previous, Content::default()).await.map(|(head, _)| head)
     }
 
-    async fn gather(&self, after: u64) -> Result<Vec<Change>> {
-        let (mut changes, mut bytes, mut position) = (Vec::new(), 0, after);
-        while bytes < SEGMENT_BYTES && changes.len() < SEGMENT_CHANGES {
+    async fn gather(&self, after: u64) -> Result<Content> {
+        let mut content = Content::default();
+        let mut position = after;
+        while content.len() < SEGMENT_BYTES && content.changes < SEGMENT_CHANGES {
             let page = self.store.journal_after(position, LIMIT).await?;
             let Some(last) = page.last() else { break };
             position = last.position;
-            // A rough measure is enough to keep memory and objects small.
-            bytes += page.iter().filter_map(|change| change.document.as_ref()).map(weight).sum::<usize>();
-            changes.extend(page);
+            content = away(move || {
+                content.extend(page)?;
+                Ok(content)
+            })
+            .await?;
         }
-        Ok(changes)
+        Ok(content)
     }
 
-    async fn put(&self, name: Name, previous: Option<Previous>, changes: Vec<Change>) -> Result<(Head, u64)> {
+    async fn put(&self, name: Name, previous: Option<Previous>, content: Content) -> Result<(Head, u64)> {
         let (key, named) = (self.key.clone(), name.clone());
-        let writing =
-            tokio::task::spawn_blocking(move || segment::write(&named, previous, &changes, key.as_ref()));
-        let (bytes, sha256): (Bytes, String) = writing.await.map_err(Error::internal)??;
+        let (bytes, sha256) = away(move || segment::write(&named, previous, content, key.as_ref())).await?;
         let size = bytes.len() as u64;
         self.objects.put(&name.key(self.key.is_some()), bytes).await?;
         let previous = Some(Previous { to: name.to, sha256 });
@@ -200,18 +193,9 @@ impl Shipper {
     }
 }
 
-/// About how many bytes a document is.
-fn weight(doc: &engify_store::Doc) -> usize {
-    doc.iter().map(|(name, value)| name.len() + 8 + weight_of(value)).sum()
-}
-
-fn weight_of(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(|item| 8 + weight_of(item)).sum(),
-        Value::Object(doc) => weight(doc),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
-    }
+/// Does work that keeps a processor busy where it holds up nobody.
+async fn away<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }
 
 fn behind(shipped: u64, end: u64) -> Error {
