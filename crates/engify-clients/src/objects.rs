@@ -280,14 +280,14 @@ impl Objects {
         }
     }
 
-    /// Removes what killed writers left in a folder before this moment; answers how many files. Buckets have rules of
+    /// Removes what killed writers left in a folder below this prefix before this moment; answers how many files. Buckets have rules of
     /// their own for unfinished uploads (`AbortIncompleteMultipartUpload`).
     ///
     /// # Errors
     /// How the place fails.
-    pub async fn sweep(&self, before: Time) -> Result<usize, Failure> {
+    pub async fn sweep(&self, below: &str, before: Time) -> Result<usize, Failure> {
         let Backend::Dir { root, .. } = &*self.backend else { return Ok(0) };
-        let root = root.clone();
+        let root = root.join(below);
         let swept = tokio::task::spawn_blocking(move || folder::sweep(&root, before)).await;
         swept
             .unwrap_or_else(|stopped| Err(std::io::Error::other(stopped)))

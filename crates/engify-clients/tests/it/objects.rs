@@ -133,7 +133,7 @@ async fn what_a_killed_writer_left_is_swept_and_never_listed() {
         .unwrap();
     assert_eq!(objects.list("", None, 9).await.unwrap().len(), 1);
     let hour_ago = Clock::system().now().minus(Duration::from_secs(3600));
-    assert_eq!(objects.sweep(hour_ago).await.unwrap(), 1, "only the old one");
+    assert_eq!(objects.sweep("", hour_ago).await.unwrap(), 1, "only the old one");
     assert!(folder.path().join("a/fresh#2").exists() && folder.path().join("a/whole").exists());
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use engify_clients::objects::Objects;
 use engify_core::backup::{Backup, BackupState};
 use engify_core::ids::BackupId;
-use engify_core::{Clock, Result};
+use engify_core::{Clock, Result, Time};
 use engify_store::{Store, queries};
 
 use super::list::{has, survey};
@@ -56,6 +56,8 @@ pub async fn sweep(store: &Store, objects: &Objects, folder: &Path, clock: &Cloc
             record.failure = Some("The program ended before the backup did.".to_owned());
             if record.target == place {
                 discard(objects, &record.id).await?;
+                // Nobody writes there any more, however young its unfinished files are.
+                objects.sweep(&format!("{BACKUPS}/{}", record.id), Time::from_millis(i64::MAX)).await?;
             }
             swept.unfinished += 1;
         }
@@ -68,7 +70,8 @@ pub async fn sweep(store: &Store, objects: &Objects, folder: &Path, clock: &Cloc
             swept.unfinished += 1;
         }
     }
-    swept.files = objects.sweep(now.minus(STALE)).await? + scratch::sweep(folder, now.minus(DEAD)).await?;
+    swept.files =
+        objects.sweep("", now.minus(STALE)).await? + scratch::sweep(folder, now.minus(DEAD)).await?;
     Ok(swept)
 }
 
