@@ -4,7 +4,8 @@ use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../content").canonicalize()?;
+    // From the package's folder, in which cargo starts this; another clone may share what was compiled.
+    let content = Path::new("../../content").canonicalize()?;
     let mut code = String::new();
     for (name, folder) in [("PROMPTS", "prompts"), ("PATTERNS", "patterns")] {
         let folder = content.join(folder);

@@ -1,9 +1,9 @@
 //! Records that are written behind the answer: runs, their audit lines, counters, "last used".
 //!
 //! A place in the queue is taken before money is spent, so that what ran is also recorded: while the database is away
-//! and the queue is full, nothing runs. Records wait for at most one group commit of the store (about a millisecond);
-//! a process that is killed inside it loses the record of an answer that was already given, never one that
-//! [`Recorder::stop`] was asked to wait for.
+//! and the queue is full, nothing runs. Records wait for at most one group commit of the store (about a millisecond),
+//! and [`MOMENT`] more while there are many; a process that is killed inside it loses the record of an answer that was
+//! already given, never one that [`Recorder::stop`] was asked to wait for.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,14 +18,19 @@ use engify_core::run::Run;
 use engify_core::tenancy::Scope;
 use engify_core::{Clock, Error, Result, Time};
 use engify_store::{Batch, Entity, Patch, Store};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::keys::Tallies;
 
 /// How many records may wait.
 const WAITING: usize = 4096;
 /// How many are written together.
-const TOGETHER: usize = 256;
+const TOGETHER: usize = 512;
+/// That many at once are a busy time: then others are waited for, because what is written together shares the pages and
+/// the sync that each commit costs.
+const BUSY: usize = 48;
+/// How long others are waited for.
+const MOMENT: Duration = Duration::from_millis(8);
 /// How long a caller waits for a place.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Counters are added up for this long, so that a busy prompt is not rewritten with every run.
@@ -52,6 +57,8 @@ pub(crate) enum Record {
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     queue: mpsc::Sender<Record>,
+    /// Somebody waits for what is written.
+    hurry: Arc<Notify>,
 }
 
 /// A place in the queue.
@@ -60,8 +67,10 @@ pub(crate) type Place = mpsc::OwnedPermit<Record>;
 impl Recorder {
     pub(crate) fn start(store: Store, clock: Clock, tallies: Arc<Tallies>) -> Self {
         let (queue, records) = mpsc::channel(WAITING);
+        let hurry = Arc::new(Notify::new());
         let writer = Writer {
             store,
+            hurry: Arc::clone(&hurry),
             clock,
             tallies,
             counted: HashSet::new(),
@@ -70,7 +79,7 @@ impl Recorder {
             provider_keys: HashMap::new(),
         };
         tokio::spawn(writer.run(records));
-        Self { queue }
+        Self { queue, hurry }
     }
 
     /// Takes a place; fails fast while the database does not keep up.
@@ -105,6 +114,7 @@ impl Recorder {
     pub(crate) async fn flush(&self) {
         let (done, wait) = oneshot::channel();
         if self.queue.send(Record::Flush(done)).await.is_ok() {
+            self.hurry.notify_one();
             // An error means that the writer ended, and with it everything it had.
             let _ = wait.await;
         }
@@ -120,6 +130,7 @@ impl Recorder {
 
 struct Writer {
     store: Store,
+    hurry: Arc<Notify>,
     clock: Clock,
     tallies: Arc<Tallies>,
     /// Documents of usage that are known to be there.
@@ -140,10 +151,25 @@ impl Writer {
                     if count == 0 {
                         return self.write_counts().await;
                     }
+                    self.gather(&mut records, &mut waiting).await;
                     self.write(&mut waiting).await;
                 }
                 _ = counting.tick() => self.write_counts().await,
             }
+        }
+    }
+
+    /// Waits a moment for others where many came at once, unless somebody waits for these.
+    async fn gather(&self, records: &mut mpsc::Receiver<Record>, waiting: &mut Vec<Record>) {
+        if !(BUSY..TOGETHER).contains(&waiting.len()) {
+            return;
+        }
+        // Either way the moment is over.
+        let _ = tokio::time::timeout(MOMENT, self.hurry.notified()).await;
+        while waiting.len() < TOGETHER
+            && let Ok(record) = records.try_recv()
+        {
+            waiting.push(record);
         }
     }
 
