@@ -195,7 +195,6 @@ fn in_runtime<T>(work: impl Future<Output = T>) -> T {
 /// Whoever reads, whatever happened before and meanwhile: what they get was true less than a second before they asked, and is
 /// never older than what was written at the same replica.
 #[test]
-#[expect(clippy::print_stdout, reason = "the figure belongs into the report")]
 fn no_interleaving_shows_what_is_older_than_a_second() {
     let (worst, reads) = (AtomicI64::new(0), AtomicI64::new(0));
     proptest!(|(steps in prop::collection::vec(step(), 1..60))| {
