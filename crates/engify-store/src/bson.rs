@@ -2,7 +2,7 @@
 //! `At` is a date. For archives and for files that other programs read; no driver's type shows.
 
 use engify_core::{Error, Kind, Result};
-use mongodb::bson::{Document, RawBsonRef, RawDocument};
+use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf};
 
 use crate::Doc;
 use crate::collection::Collection;
@@ -23,7 +23,7 @@ const DEPTH: usize = 200;
 /// # Errors
 /// `invalid_request` for a NUL in a field name, and for nesting deeper than MongoDB takes.
 pub fn encode(doc: &Doc) -> Result<Vec<u8>> {
-    convert::document(doc)?.to_vec().map_err(Error::internal)
+    convert::raw(doc).map(RawDocumentBuf::into_bytes)
 }
 
 /// A document from BSON. Types that JSON has no word for become text, as when a database is read that others fill.

@@ -6,6 +6,7 @@
 //! collection fails nowhere; it is never written back unless somebody sets that field.
 
 use engify_core::{Error, Result, Time};
+use mongodb::bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocumentBuf};
 use mongodb::bson::{Bson, DateTime, Decimal128, Document};
 use serde_json::{Map, Number, Value};
 
@@ -14,56 +15,68 @@ use crate::Doc;
 /// How deep a document may nest. MongoDB stops at 100 levels; the journal's entry and a margin are ours.
 const DEPTH: usize = 90;
 
-/// A document as BSON.
+/// A document as BSON, to be worked on.
+///
+/// # Errors
+/// As [`raw`].
+pub(crate) fn document(doc: &Doc) -> Result<Document> {
+    Document::try_from(raw(doc)?).map_err(Error::internal)
+}
+
+/// A document as the bytes of BSON.
 ///
 /// # Errors
 /// `invalid_request` for a NUL in a field name, and for nesting deeper than MongoDB takes.
-pub(crate) fn document(doc: &Doc) -> Result<Document> {
+pub(crate) fn raw(doc: &Doc) -> Result<RawDocumentBuf> {
     fields(doc, DEPTH)
 }
 
 /// One value as BSON; `field` is its name, the last part of a dotted path counts.
 ///
 /// # Errors
-/// As [`document`].
+/// As [`raw`].
 pub(super) fn value(field: &str, value: &Value) -> Result<Bson> {
     let name = field.rsplit('.').next().unwrap_or(field);
-    inner(name, value, DEPTH)
+    let mut made = Ok(Bson::Null);
+    put(name, value, DEPTH, &mut |raw| made = Bson::try_from(raw))?;
+    made.map_err(Error::internal)
 }
 
-fn fields(doc: &Doc, depth: usize) -> Result<Document> {
-    let mut document = Document::new();
+fn fields(doc: &Doc, depth: usize) -> Result<RawDocumentBuf> {
+    let mut raw = RawDocumentBuf::new();
     for (name, field) in doc {
-        if name.contains('\0') {
+        let key: &CStr = name.as_str().try_into().map_err(|_| {
             let shown = name.replace('\0', "\u{fffd}");
-            return Err(Error::field(
-                shown,
-                "has a NUL character in its name, which the database does not take",
-            ));
-        }
-        document.insert(name.as_str(), inner(name, field, depth)?);
+            Error::field(shown, "has a NUL character in its name, which the database does not take")
+        })?;
+        put(name, field, depth, &mut |value| raw.append(key, value))?;
     }
-    Ok(document)
+    Ok(raw)
 }
 
-fn inner(name: &str, value: &Value, depth: usize) -> Result<Bson> {
+fn put(name: &str, value: &Value, depth: usize, into: &mut dyn FnMut(RawBsonRef<'_>)) -> Result<()> {
     let Some(below) = depth.checked_sub(1) else {
         return Err(Error::field(name, format!("is nested deeper than {DEPTH} levels")));
     };
-    Ok(match value {
-        Value::Null => Bson::Null,
-        Value::Bool(flag) => Bson::Boolean(*flag),
-        Value::Number(number) => numeric(number),
-        Value::String(text) => match time(name, text) {
-            Some(time) => Bson::DateTime(DateTime::from_millis(time.millis())),
-            None => Bson::String(text.clone()),
-        },
-        // A time in a list has no name that ends in `At`: it stays text.
+    match value {
+        Value::Null => into(RawBsonRef::Null),
+        Value::Bool(flag) => into(RawBsonRef::Boolean(*flag)),
+        Value::Number(number) => into(numeric(number)),
+        Value::String(text) => into(match time(name, text) {
+            Some(time) => RawBsonRef::DateTime(DateTime::from_millis(time.millis())),
+            None => RawBsonRef::String(text),
+        }),
         Value::Array(items) => {
-            Bson::Array(items.iter().map(|item| inner("", item, below)).collect::<Result<Vec<_>>>()?)
+            let mut list = RawArrayBuf::new();
+            for item in items {
+                // A time in a list has no name that ends in `At`: it stays text.
+                put("", item, below, &mut |value| list.push(value))?;
+            }
+            into(RawBsonRef::Array(&list));
         }
-        Value::Object(doc) => Bson::Document(fields(doc, below)?),
-    })
+        Value::Object(doc) => into(RawBsonRef::Document(&fields(doc, below)?)),
+    }
+    Ok(())
 }
 
 /// The time that a text of this field stands for, if it is written exactly as we write times.
@@ -71,14 +84,14 @@ fn time(name: &str, text: &str) -> Option<Time> {
     if Time::is_date(name, text) { text.parse().ok() } else { None }
 }
 
-fn numeric(number: &Number) -> Bson {
+fn numeric(number: &Number) -> RawBsonRef<'static> {
     if let Some(whole) = number.as_i64() {
-        return Bson::Int64(whole);
+        return RawBsonRef::Int64(whole);
     }
     // Beyond 64 signed bits only a decimal keeps every digit.
     match number.as_u64().and_then(|whole| whole.to_string().parse::<Decimal128>().ok()) {
-        Some(decimal) => Bson::Decimal128(decimal),
-        None => Bson::Double(number.as_f64().unwrap_or_default()),
+        Some(decimal) => RawBsonRef::Decimal128(decimal),
+        None => RawBsonRef::Double(number.as_f64().unwrap_or_default()),
     }
 }
 
