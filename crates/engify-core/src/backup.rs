@@ -7,6 +7,27 @@ use crate::clock::Time;
 use crate::ids::{BackupId, DrillId};
 use crate::permission::words;
 
+/// Below what name backups lie at a target.
+pub const BACKUPS: &str = "backups";
+
+/// What the object of a backup is called that says what belongs to it. It is written last: without one there is no backup.
+pub const MANIFEST: &str = "manifest.json";
+
+/// What the object of a backup is called that says that it was restored and compared.
+pub const PROOF: &str = "proof.json";
+
+impl BackupId {
+    /// Below what name the backup's objects lie at a target.
+    pub fn folder(&self) -> String {
+        format!("{BACKUPS}/{self}")
+    }
+
+    /// What an object of the backup is called at a target.
+    pub fn object(&self, name: &str) -> String {
+        format!("{BACKUPS}/{self}/{name}")
+    }
+}
+
 words! {
     /// Why a backup was taken; how long it is kept follows from it.
     BackupKind, "a kind of backup", {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use engify_clients::objects::Objects;
-use engify_core::backup::{Backup, BackupKind, BackupState};
+use engify_core::backup::{Backup, BackupKind, BackupState, MANIFEST};
 use engify_core::ids::BackupId;
 use engify_core::settings::KeepDays;
 use engify_core::tenancy::Scope;
@@ -51,13 +51,7 @@ pub use sweep::{Swept, sweep};
 
 use layers::Layers;
 
-/// Below what name backups lie at a target.
-const BACKUPS: &str = "backups";
-
 const EVERYTHING: Scope = Scope::Everything("backups are of the whole installation");
-
-/// What the object is called that says that a backup was restored and compared.
-const PROOF: &str = "proof.json";
 
 /// Hears how far a long work is: what is being done, how much of it, of how much.
 pub type Progress<'a> = &'a (dyn Fn(Stage, u64, u64) + Send + Sync);
@@ -254,7 +248,7 @@ async fn take(
     };
     for collection in collections::ALL {
         let name = layers.name(collection.name);
-        let key = below(&record.id, &name);
+        let key = record.id.object(&name);
         let sums = write::part(&mut snapshot, collection, &layers, (plan.target, &key), &seen).await?;
         manifest.parts.extend(sums.map(|sums| manifest::part(collection, name, sums)).transpose()?);
     }
@@ -265,7 +259,7 @@ async fn take(
     (manifest.documents, manifest.sha256) = (contents.documents(), contents.sha256());
     manifest.finished_at = clock.now();
     let bytes = manifest.write(plan.key)?;
-    plan.target.put(&below(&record.id, manifest::NAME), bytes.into()).await?;
+    plan.target.put(&record.id.object(MANIFEST), bytes.into()).await?;
     Ok(manifest)
 }
 
@@ -416,9 +410,4 @@ fn measure(record: &Backup) {
 
 fn millis(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The object `name` of a backup.
-fn below(id: &BackupId, name: &str) -> String {
-    format!("{BACKUPS}/{id}/{name}")
 }

@@ -6,8 +6,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use engify_clients::objects::{Content, Object, Objects, ObjectsOptions};
 use engify_core::audit::{Action, Outcome, Target};
-use engify_core::backup::Backup;
-use engify_core::ids::BackupId;
+use engify_core::backup::{Backup, MANIFEST};
 use engify_core::permission::Permission;
 use engify_core::{Error, Kind, Result};
 use engify_store::Batch;
@@ -61,18 +60,15 @@ async fn located(ctx: &Ctx, backup: &Backup) -> Result<Option<(Objects, Vec<Obje
     let settings = &ctx.app().settings().backups;
     for place in std::iter::once(&settings.target).chain(&settings.replica) {
         let objects = Objects::new(place, &settings.s3, ObjectsOptions::default())?;
-        let mut found = objects.list(&below(&backup.id), None, MOST).await?;
-        let manifest = |object: &Object| object.key.ends_with("/manifest.json");
+        let mut found = objects.list(&backup.id.folder(), None, MOST).await?;
+        let name = backup.id.object(MANIFEST);
+        let manifest = |object: &Object| object.key == name;
         if found.iter().any(manifest) {
             found.sort_by_key(manifest);
             return Ok(Some((objects, found)));
         }
     }
     Ok(None)
-}
-
-fn below(id: &BackupId) -> String {
-    format!("backups/{id}")
 }
 
 impl Download {
@@ -126,28 +122,16 @@ fn zeros(count: u64) -> Bytes {
     vec![0; usize::try_from(count).unwrap_or_default()].into()
 }
 
-/// A header as POSIX's ustar has it; sizes that do not fit its octal digits are written in binary, as GNU tar does.
+/// A header as POSIX's ustar has it.
 fn header(object: &Object) -> Result<Bytes> {
-    let mut block = [0_u8; 512];
-    let mut put = |at: usize, field: &[u8]| block[at..at + field.len()].copy_from_slice(field);
-    if object.key.len() > 100 {
-        return Err(Error::internal(format!("{} is too long a name for a tar", object.key)));
-    }
-    put(0, object.key.as_bytes());
-    put(100, b"0000600\0");
-    put(108, b"0000000\0");
-    put(116, b"0000000\0");
-    if object.bytes < 1 << 33 {
-        put(124, format!("{:011o}\0", object.bytes).as_bytes());
-    } else {
-        put(124, &[0x80, 0, 0, 0]);
-        put(128, &object.bytes.to_be_bytes());
-    }
-    put(136, format!("{:011o}\0", object.written_at.millis().max(0) / 1000).as_bytes());
-    put(148, b"        ");
-    put(156, b"0");
-    put(257, b"ustar\x0000");
-    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    Ok(Bytes::copy_from_slice(&block))
+    let mut header = tar::Header::new_ustar();
+    header.set_path(&object.key).map_err(Error::internal)?;
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_mode(0o600);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(object.bytes);
+    header.set_mtime(object.written_at.millis().max(0).unsigned_abs() / 1000);
+    header.set_cksum();
+    Ok(Bytes::copy_from_slice(header.as_bytes()))
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use engify_clients::objects::{FailureKind, Objects};
+use engify_core::backup::MANIFEST;
 use engify_core::ids::BackupId;
 use engify_core::{Clock, Error, Result};
 use engify_store::{Doc, Store, collections};
@@ -12,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::layers::{Layers, Sums, Undecoded};
 use super::manifest::{self, Manifest, Part, damaged};
 use super::pages::{Next, Pages};
-use super::{Progress, Stage, below};
+use super::{Progress, Stage};
 use crate::contents::{self, Contents};
 use crate::scratch::Scratch;
 use crate::seal::Key;
@@ -31,7 +32,7 @@ impl Archive {
     /// # Errors
     /// `not_found`, `not_a_backup`, `backup_newer`, `backup_damaged`, `wrong_key`; how the place fails.
     pub async fn open(objects: &Objects, id: &BackupId, key: Option<&Key>) -> Result<Self> {
-        let read = objects.get(&below(id, manifest::NAME), manifest::LONGEST).await;
+        let read = objects.get(&id.object(MANIFEST), manifest::LONGEST).await;
         let bytes = read.map_err(|failure| match failure.kind {
             FailureKind::Missing => missing(id, objects),
             _ => failure.into(),
@@ -152,7 +153,7 @@ impl Archive {
     }
 
     fn key_of(&self, part: &Part) -> String {
-        below(&self.manifest.id, &part.name)
+        self.manifest.id.object(&part.name)
     }
 }
 

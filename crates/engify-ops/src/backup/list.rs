@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use engify_clients::objects::{FailureKind, Object, Objects};
-use engify_core::backup::BackupKind;
+use engify_core::backup::{BACKUPS, BackupKind, MANIFEST, PROOF};
 use engify_core::ids::BackupId;
 use engify_core::{Error, Result, Time};
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{self, Manifest};
-use super::{BACKUPS, PROOF, below};
 
 /// Manifests that are read together.
 const AT_ONCE: usize = 8;
@@ -94,7 +93,7 @@ struct Proof {
 pub async fn list(objects: &Objects) -> Result<Listing> {
     let target = objects.place().to_string();
     let mut listing = Listing { target, backups: Vec::new(), unreadable: Vec::new() };
-    let whole = survey(objects).await?.into_iter().filter(|(_, found)| has(found, manifest::NAME));
+    let whole = survey(objects).await?.into_iter().filter(|(_, found)| has(found, MANIFEST));
     let mut read = stream::iter(whole)
         .map(|(id, found)| async move {
             let proven = has(&found, PROOF);
@@ -133,9 +132,9 @@ pub async fn newest(objects: &Objects) -> Result<Listed> {
 }
 
 async fn one(objects: &Objects, id: &BackupId, proven: bool) -> Result<Option<Listed>> {
-    let Some(bytes) = small(objects, &below(id, manifest::NAME)).await? else { return Ok(None) };
+    let Some(bytes) = small(objects, &id.object(MANIFEST)).await? else { return Ok(None) };
     let manifest = Manifest::read(id, &bytes)?.manifest;
-    let proof = if proven { small(objects, &below(id, PROOF)).await? } else { None };
+    let proof = if proven { small(objects, &id.object(PROOF)).await? } else { None };
     // A proof that cannot be read, or is of something else, proves nothing.
     let proof = proof.and_then(|bytes| serde_json::from_slice::<Proof>(&bytes).ok());
     let verified_at = proof.filter(|proof| proof.sha256 == manifest.sha256).map(|proof| proof.verified_at);
@@ -172,7 +171,7 @@ pub(super) async fn write_proof(objects: &Objects, manifest: &Manifest, at: Time
         engify: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let bytes = serde_json::to_vec(&proof).map_err(Error::internal)?;
-    Ok(objects.put(&below(&manifest.id, PROOF), bytes.into()).await?)
+    Ok(objects.put(&manifest.id.object(PROOF), bytes.into()).await?)
 }
 
 /// The objects below the name of each backup, whole or not.

@@ -15,9 +15,6 @@ use crate::seal::{Key, wrong_key};
 /// The format that this program writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
 
-/// What the object is called, below the name of its backup.
-pub(super) const NAME: &str = "manifest.json";
-
 /// The longest manifest that is read, bytes.
 pub(super) const LONGEST: u64 = 4 * 1024 * 1024;
 

@@ -1,10 +1,9 @@
 //! Where a backup is, as people write it: an id, a target, or the backup itself at a target.
 
+use engify_core::backup::{BACKUPS, MANIFEST};
 use engify_core::ids::BackupId;
 use engify_core::settings::ObjectPlace;
 use engify_core::{Error, Result};
-
-use super::BACKUPS;
 
 /// What somebody named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +29,7 @@ pub fn located(text: &str) -> Result<Located> {
         format!("file:{text}")
     };
     let text = text.trim_end_matches('/');
-    let text = text.strip_suffix("/manifest.json").unwrap_or(text);
+    let text = text.strip_suffix(MANIFEST).and_then(|text| text.strip_suffix('/')).unwrap_or(text);
     // A bucket's name is no part of the path in it, even where it is `backups`.
     let head = match text.strip_prefix("s3://") {
         Some(rest) => "s3://".len() + rest.find('/').unwrap_or(rest.len()),

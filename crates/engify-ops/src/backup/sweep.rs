@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use engify_clients::objects::Objects;
-use engify_core::backup::{Backup, BackupState};
+use engify_core::backup::{Backup, BackupState, MANIFEST};
 use engify_core::ids::BackupId;
 use engify_core::{Clock, Result, Time};
 use engify_store::{Store, queries};
 
 use super::list::{has, survey};
-use super::{BACKUPS, manifest, remember};
+use super::remember;
 use crate::scratch;
 
 /// Nobody writes to a backup, or waits for a scratch database, after that long without a sign of life.
@@ -39,7 +39,7 @@ pub async fn sweep(store: &Store, objects: &Objects, folder: &Path, clock: &Cloc
     let now = clock.now();
     let mut swept = Swept::default();
     let found = survey(objects).await?;
-    let whole = |id: &BackupId| found.get(id).is_some_and(|found| has(found, manifest::NAME));
+    let whole = |id: &BackupId| found.get(id).is_some_and(|found| has(found, MANIFEST));
     let place = objects.place().to_string();
     for mut record in running(store).await? {
         // Only one machine uses an embedded database, and this one holds the lock: its runs are all dead. A record may
@@ -57,7 +57,7 @@ pub async fn sweep(store: &Store, objects: &Objects, folder: &Path, clock: &Cloc
             if record.target == place {
                 discard(objects, &record.id).await?;
                 // Nobody writes there any more, however young its unfinished files are.
-                objects.sweep(&format!("{BACKUPS}/{}", record.id), Time::from_millis(i64::MAX)).await?;
+                objects.sweep(&record.id.folder(), Time::from_millis(i64::MAX)).await?;
             }
             swept.unfinished += 1;
         }
@@ -81,10 +81,9 @@ pub(super) async fn running(store: &Store) -> Result<Vec<Backup>> {
 
 /// Removes every object of a backup, the manifest first: half of one is none.
 pub(super) async fn discard(objects: &Objects, id: &BackupId) -> Result<()> {
-    objects.delete(&super::below(id, manifest::NAME)).await?;
-    let below = format!("{BACKUPS}/{id}");
+    objects.delete(&id.object(MANIFEST)).await?;
     loop {
-        let names = objects.list(&below, None, 1000).await?;
+        let names = objects.list(&id.folder(), None, 1000).await?;
         if names.is_empty() {
             return Ok(());
         }

@@ -84,7 +84,7 @@ async fn halves_are_swept_at_once_where_they_are_known_and_in_time_where_not() {
     let known = BackupId::make(&world.ids);
     let unknown = BackupId::make(&world.ids);
     for id in [&known, &unknown] {
-        world.target.put(&below(id, "engify/users.bson.zst"), "half".into()).await.unwrap();
+        world.target.put(&id.object("engify/users.bson.zst"), "half".into()).await.unwrap();
     }
     let whole = world.backup(BackupKind::Manual).await.unwrap();
     let mut record = world.record(&whole.id).await;
