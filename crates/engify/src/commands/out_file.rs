@@ -36,13 +36,12 @@ impl OutFile {
 
     /// Gives it its name, once it is on the disk.
     pub(super) async fn finish(mut self) -> Result<(), Stop> {
-        let flushed = self.file.flush().await;
-        let synced = match flushed {
-            Ok(()) => self.file.sync_all().await,
-            fault => fault,
+        let finished = async {
+            self.file.flush().await?;
+            self.file.sync_all().await?;
+            fs::rename(&self.unfinished, &self.out).await
         };
-        synced.map_err(|fault| unwritable(&self.out, &fault))?;
-        fs::rename(&self.unfinished, &self.out).await.map_err(|fault| unwritable(&self.out, &fault))
+        finished.await.map_err(|fault| unwritable(&self.out, &fault))
     }
 }
 
