@@ -225,7 +225,14 @@ impl Guard {
         if by_token || from_here {
             return Ok(());
         }
-        ctx.require(Permission::SystemRead)
+        ctx.require(Permission::SystemRead).map_err(|refused| match refused.kind() {
+            Kind::Unauthenticated => {
+                let message = "Send the header Authorization: Bearer and the value of METRICS_TOKEN. Where that is not set, set it \
+                               (openssl rand -hex 32) and restart.";
+                Error::new(Kind::Unauthenticated, "unauthenticated", message)
+            }
+            _ => refused,
+        })
     }
 
     fn refuse(&self, error: Error, ctx: Option<Ctx>, (path, back): (&str, &str)) -> Response {

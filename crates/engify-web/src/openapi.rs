@@ -99,7 +99,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, failure: &Schema) -
             format!("Open to everybody; API keys need the scope {permission}.")
         }
         Access::Needs(permission) => format!("Needs the permission {permission}."),
-        Access::Metrics => "Needs METRICS_TOKEN.".to_owned(),
+        Access::Metrics => "Needs METRICS_TOKEN as bearer token, or the permission system:read.".to_owned(),
         Access::Cron => "Needs CRON_SECRET as bearer token.".to_owned(),
     };
     let limit = route.policy.limit.map_or_else(String::new, |limit| {
@@ -135,7 +135,12 @@ fn operation(route: &Route, generator: &mut SchemaGenerator, failure: &Schema) -
 }
 
 fn operation_id(route: &Route) -> String {
-    let path = route.path.trim_start_matches("/api/").replace(['{', '}'], "").replace(['/', '-', '.'], "_");
+    let path = route
+        .path
+        .trim_start_matches("/api")
+        .trim_start_matches('/')
+        .replace(['{', '}'], "")
+        .replace(['/', '-', '.'], "_");
     let verb = match route.method {
         Method::GET => "get",
         Method::POST => "post",

@@ -28,7 +28,9 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/api/openapi.json", Policy::PUBLIC.cache(300), description)
             .named("System", "This description")
             .gives::<serde_json::Value>(StatusCode::OK, "OpenAPI 3.1"),
-        Route::get("/metrics", Policy::metrics(), figures).page(),
+        Route::get("/metrics", Policy::metrics(), figures)
+            .named("System", "Figures for Prometheus")
+            .gives_nothing(StatusCode::OK, "Prometheus text"),
     ]
 }
 

@@ -59,13 +59,24 @@ async fn figures_are_told_to_this_machine_and_not_to_whom_a_proxy_on_it_lets_thr
     };
     assert_eq!(ask(&[]).await, 200);
     for passed_on in ["x-forwarded-for", "x-real-ip", "forwarded", "via"] {
-        assert_eq!(
-            ask(&[(passed_on, "198.51.100.7")]).await,
-            303,
-            "{passed_on}: a stranger is sent to sign in"
-        );
+        assert_eq!(ask(&[(passed_on, "198.51.100.7")]).await, 401, "{passed_on}: a stranger");
     }
-    assert_eq!(Client::of(&test).get("/metrics").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_scraper_without_the_token_is_told_what_to_send_and_is_not_sent_to_sign_in() {
+    let test = TestApp::with(&[("METRICS_TOKEN", "scrape-scrape-scrape")]).await;
+    let scraper = Client::of(&test);
+    for refused in [scraper.clone(), scraper.here(), scraper.with_key("not-the-token")] {
+        let reply = refused.get("/metrics").await;
+        assert_eq!(reply.refused(401), "unauthenticated");
+        assert!(reply.json()["message"].as_str().unwrap().contains("METRICS_TOKEN"), "{}", reply.text);
+        assert!(!reply.headers[header::WWW_AUTHENTICATE].is_empty());
+    }
+    assert_eq!(scraper.with_key("scrape-scrape-scrape").get("/metrics").await.status, 200);
+    let ana = scraper.signed_up("ana").await;
+    assert_eq!(ana.get("/metrics").await.refused(403), "forbidden");
+    assert_eq!(scraper.admin(&test).await.get("/metrics").await.status, 200);
 }
 
 #[tokio::test]
