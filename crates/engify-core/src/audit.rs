@@ -147,6 +147,12 @@ words! {
         DrillRun = "drill_run",
         /// For too long no backup was proven, or no restore was practised.
         RecoveryUnproven = "recovery_unproven",
+        /// A collection went to a file.
+        CollectionExported = "collection_exported",
+        /// A file came into a collection.
+        CollectionImported = "collection_imported",
+        /// Everything was copied to another database.
+        DatabaseMigrated = "database_migrated",
     }
 }
 

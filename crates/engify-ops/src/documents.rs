@@ -3,14 +3,15 @@
 
 use std::path::Path;
 
+use engify_core::audit::{Action, Outcome, Target};
 use engify_core::tenancy::Scope;
-use engify_core::{Error, Kind, Result, cells, error, extended};
+use engify_core::{Clock, Error, Ids, Kind, Result, cells, error, extended};
 use engify_store::{Batch, Collection, Doc, Snapshot, Store, bson, collections};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 
-use crate::contents;
+use crate::{audit, contents};
 
 const ALL: Scope = Scope::Everything("the operator looks after the whole installation");
 
@@ -165,7 +166,8 @@ async fn columns(snapshot: &mut Snapshot, collection: &Collection) -> Result<Vec
 }
 
 /// Reads a file into a collection: new documents are added, those with an id that is there are replaced. All of it is read
-/// and checked first; with `really` it is then written, 200 documents at a time. The same again changes nothing.
+/// and checked first; with `really` it is then written, 200 documents at a time, and the audit log tells of it together with
+/// the first of them. The same again changes nothing.
 ///
 /// # Errors
 /// `invalid_request` with the lines that are no documents of the collection, before anything is written; `duplicate` where
@@ -174,15 +176,19 @@ pub async fn import(
     store: &Store,
     collection: &'static Collection,
     (file, format): (&Path, Format),
-    really: bool,
+    really: Option<(&Clock, &Ids)>,
     seen: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Imported> {
     let mut imported = look(store, collection, (file, format)).await?;
-    if !really {
-        return Ok(imported);
-    }
+    let Some(by) = really else { return Ok(imported) };
+    let details = json!({
+        "file": file.display().to_string(),
+        "created": imported.created, "replaced": imported.replaced, "unchanged": imported.unchanged,
+    });
+    let target = Target::new("collection", collection.name);
+    let line = audit::line(by, (Action::CollectionImported, Outcome::Success), target, details);
     let mut documents = Documents::open(file, format).await?;
-    let (mut batch, mut count) = (Batch::new(), 0);
+    let (mut batch, mut count) = (Batch::new().insert(&line)?, 0);
     loop {
         let next = documents.next().await?;
         let ended = next.is_none();

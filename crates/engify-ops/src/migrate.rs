@@ -71,7 +71,7 @@ pub struct Migrated {
 /// The two databases of a migration.
 #[derive(Debug, Clone, Copy)]
 pub struct Ends<'a> {
-    /// Stays as it is.
+    /// Only read.
     pub source: &'a Store,
     /// Its name, by [`name`].
     pub from: &'a str,

@@ -2,8 +2,13 @@
 
 use std::path::Path;
 
-use engify_ops::documents::{self, Export, Exported, Format};
+use engify_core::audit::{Action, Outcome, Target};
+use engify_core::{Clock, Ids};
+use engify_ops::audit;
+use engify_ops::documents::{self, Export, Format};
+use serde_json::json;
 
+use super::backup::note;
 use super::out_file::OutFile;
 use super::with_store;
 use crate::cli::{CollectionExport, CollectionImport, Table};
@@ -20,9 +25,24 @@ pub(super) async fn export(environment: &Environment, options: CollectionExport)
         Table::Bson => Format::Bson,
     };
     let to_stdout = options.out == Path::new("-");
+    let clock = Clock::system();
+    let ids = Ids::system(clock.clone());
     let exported = with_store(environment, async |store| {
-        let export = Export::begin(store, collection, format).await?;
-        if to_stdout { to_terminal(export).await } else { to_file(export, &options.out).await }
+        let mut export = Export::begin(store, collection, format).await?;
+        let written = if to_stdout {
+            to_terminal(&mut export).await
+        } else {
+            to_file(&mut export, &options.out).await
+        };
+        let exported = export.exported().clone();
+        let outcome = if written.is_ok() { Outcome::Success } else { Outcome::Failed };
+        let details = json!({
+            "out": options.out.display().to_string(), "documents": exported.documents, "bytes": exported.bytes,
+        });
+        let target = Target::new("collection", collection.name);
+        note(store, &audit::line((&clock, &ids), (Action::CollectionExported, outcome), target, details))
+            .await;
+        written.map(|()| exported)
     })
     .await?;
     if options.report.json && !to_stdout {
@@ -34,14 +54,14 @@ pub(super) async fn export(environment: &Environment, options: CollectionExport)
     Ok(Verdict::Done)
 }
 
-async fn to_terminal(mut export: Export) -> Result<Exported, Stop> {
+async fn to_terminal(export: &mut Export) -> Result<(), Stop> {
     while let Some(bytes) = export.next().await? {
         printer::binary(&bytes)?;
     }
-    Ok(export.exported().clone())
+    Ok(())
 }
 
-async fn to_file(mut export: Export, out: &Path) -> Result<Exported, Stop> {
+async fn to_file(export: &mut Export, out: &Path) -> Result<(), Stop> {
     let mut file = OutFile::begin(out).await?;
     let bar = printer::progress(0, "exporting");
     while let Some(bytes) = export.next().await? {
@@ -50,8 +70,7 @@ async fn to_file(mut export: Export, out: &Path) -> Result<Exported, Stop> {
         bar.set_position(export.exported().documents);
     }
     bar.finish_and_clear();
-    file.finish().await?;
-    Ok(export.exported().clone())
+    file.finish().await
 }
 
 /// Reads a file into a collection.
@@ -63,12 +82,21 @@ pub(super) async fn import(environment: &Environment, options: CollectionImport)
         "csv" => Format::Csv,
         _ => Format::Lines,
     };
+    let clock = Clock::system();
+    let ids = Ids::system(clock.clone());
+    let really = options.yes.then_some((&clock, &ids));
     let imported = with_store(environment, async |store| {
         let bar = printer::progress(0, "importing");
         let seen = |count| bar.set_position(count);
         let source = (options.file.as_path(), format);
-        let imported = Box::pin(documents::import(store, collection, source, options.yes, &seen)).await;
+        let imported = Box::pin(documents::import(store, collection, source, really, &seen)).await;
         bar.finish_and_clear();
+        if let (Some(by), Err(error)) = (really, &imported) {
+            let target = Target::new("collection", collection.name);
+            let details = json!({ "file": options.file.display().to_string(), "failure": error.code() });
+            note(store, &audit::line(by, (Action::CollectionImported, Outcome::Failed), target, details))
+                .await;
+        }
         Ok(imported?)
     })
     .await?;

@@ -1,10 +1,13 @@
 //! `engify db migrate`: to another database, while the site runs.
 
-use engify_core::Clock;
+use engify_core::audit::{Action, Outcome, Target};
+use engify_core::{Clock, Ids};
+use engify_ops::audit;
 use engify_ops::migrate::{self, Ends, Migrated, Plan};
 use engify_store::{Options, Store};
 use serde_json::json;
 
+use super::backup::note;
 use super::{begin, restore};
 use crate::cli::Migrate;
 use crate::environment::Environment;
@@ -50,10 +53,21 @@ async fn work(
         printer::talk("Nothing was written; --yes does it.");
         return Ok(Verdict::Done);
     }
+    let ids = Ids::system(clock.clone());
+    let line = |outcome| {
+        let target = Target::new("database", &plan.to);
+        let details = json!({ "from": plan.from, "to": plan.to });
+        audit::line((clock, &ids), (Action::DatabaseMigrated, outcome), target, details)
+    };
+    // In the source and before anything is copied: so the line goes with the rest, and both stay the same.
+    audit::write(ends.source, &line(Outcome::Success)).await?;
     printer::talk(format_args!("{} documents go from {} to {}.", plan.documents, plan.from, plan.to));
     let bar = printer::progress(plan.documents.max(1), "copied");
     let migrated = migrate::migrate(ends, (folder, clock), &|copied| bar.set_position(copied)).await;
     bar.finish_and_clear();
+    if !migrated.as_ref().is_ok_and(|migrated| migrated.verified) {
+        note(ends.source, &line(Outcome::Failed)).await;
+    }
     let migrated = migrated?;
     if options.report.json {
         printer::json(&migrated)?;

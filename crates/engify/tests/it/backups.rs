@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::engify::{Engify, workspace};
+use crate::restores::told;
 
 /// A key as `openssl rand -hex 32` makes it, and another one.
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -292,6 +293,33 @@ fn a_collection_goes_to_a_file_and_comes_back() {
     let said =
         engify.run(&["db", "export", "--collection", "prompts", "--out", "-", "--format", "csv"]).ended(0);
     assert!(said.stdout.starts_with("_id,"), "{}", &said.stdout[..200]);
+}
+
+#[test]
+fn what_leaves_and_what_comes_in_is_told_in_the_audit_log() {
+    let engify = seeded(Engify::new());
+    let export = |out: &str| engify.run(&["db", "export", "--collection", "prompts", "--out", out]);
+    export("p.jsonl").ended(0);
+    engify.write("file", "in the way");
+    export("file/p.jsonl").ended(2);
+    let lines = fs::read_to_string(engify.path("p.jsonl")).unwrap().lines().count();
+    let exported = told(&engify, "collection_exported");
+    assert_eq!(exported.len(), 2, "{exported:?}");
+    assert_eq!((&exported[0].0, &exported[0].1["documents"]), (&json!("success"), &json!(lines)));
+    assert_eq!((&exported[1].0, &exported[1].1["documents"]), (&json!("failed"), &json!(0)));
+
+    let import = |more: &[&str]| engify.run(&[&["db", "import", "--collection", "prompts"], more].concat());
+    import(&["p.jsonl"]).ended(0);
+    assert!(told(&engify, "collection_imported").is_empty(), "what writes nothing is not told");
+    import(&["p.jsonl", "--yes"]).ended(0);
+    engify.write("bad.jsonl", "[1]\n");
+    import(&["bad.jsonl", "--yes"]).ended(2);
+    let imported = told(&engify, "collection_imported");
+    let counts = json!({ "file": "p.jsonl", "created": 0, "replaced": 0, "unchanged": lines });
+    assert_eq!(imported[0], (json!("success"), counts));
+    let failure = json!({ "file": "bad.jsonl", "failure": "invalid_request" });
+    assert_eq!(imported[1..], [(json!("failed"), failure)]);
+    engify.run(&["security", "audit-verify"]).ended(0);
 }
 
 #[test]

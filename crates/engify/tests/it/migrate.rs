@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::engify::Engify;
+use crate::restores::told;
 
 /// An installation with the shipped library, one more prompt and a super admin.
 fn installation() -> Engify {
@@ -57,6 +58,10 @@ fn what_is_written_meanwhile_follows_and_a_used_target_is_left_alone() {
     written(&other, "third");
     refused(&engify, "other", "target_in_use");
     let elsewhere = installation();
+    let lines = told(&engify, "database_migrated");
+    assert!(lines.len() == 2 && lines.iter().all(|(outcome, _)| outcome == "success"), "{lines:?}");
+    assert_eq!(lines[0].1["to"], first["to"]);
+    assert_eq!(told(&other, "database_migrated"), lines, "both databases tell of it");
     refused(&elsewhere, engify.path("data").to_str().unwrap(), "target_not_empty");
 }
 

@@ -141,7 +141,7 @@ fn a_drill_measures_and_keeps_its_record() {
 }
 
 /// What the audit log tells of this action: outcome and details.
-fn told(engify: &Engify, action: &str) -> Vec<(Value, Value)> {
+pub(crate) fn told(engify: &Engify, action: &str) -> Vec<(Value, Value)> {
     let said = engify.run(&["db", "export", "--collection", "audit_logs", "--out", "-"]).ended(0);
     let lines = said.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let lines = lines.filter(|line| line["action"] == action);
