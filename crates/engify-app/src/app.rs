@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engify_clients::ai::Caller;
 use engify_clients::kv::Kv;
-use engify_core::settings::Settings;
+use engify_core::settings::{Settings, Shown};
 use engify_core::{Clock, Ids, Result, Secret};
 use engify_store::Store;
 use webauthn_rs::Webauthn;
@@ -34,6 +34,8 @@ use crate::{cache, factors, identities, patterns};
 pub struct Parts {
     /// What the operator says.
     pub settings: Settings,
+    /// The same as operators may see it, and where each value was found.
+    pub shown: Vec<Shown>,
     /// Our data.
     pub store: Store,
     /// Calls AI providers.
@@ -56,6 +58,7 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
+    shown: Vec<Shown>,
     store: Store,
     clock: Clock,
     ids: Ids,
@@ -89,7 +92,7 @@ impl App {
     /// # Errors
     /// When the shipped content or a provider's settings cannot be read.
     pub fn start(parts: Parts) -> Result<Self> {
-        let Parts { settings, store, caller, shared, clock, ids, secret, jobs } = parts;
+        let Parts { settings, shown, store, caller, shared, clock, ids, secret, jobs } = parts;
         let providers = Providers::new(&settings, caller)?;
         let tallies = Arc::new(Tallies::default());
         let chain_keys = ChainKeys::new(&settings, &secret)?;
@@ -115,6 +118,7 @@ impl App {
             providers,
             identity_providers: identities::Providers::new(&settings, &clock)?,
             settings,
+            shown,
             store,
             clock,
             ids,
@@ -139,6 +143,10 @@ impl App {
     /// What the operator says.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    pub(crate) fn shown(&self) -> &[Shown] {
+        &self.0.shown
     }
 
     /// How long this process has been up.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use engify_clients::delivery::Failure;
 use engify_core::backup::{BackupState, DrillKind, DrillOutcome, Shipping};
 use engify_core::permission::Permission;
+use engify_core::settings::Shown;
 use engify_core::tenancy::Scope;
 use engify_core::{Result, Time};
 use engify_store::queries;
@@ -289,6 +290,15 @@ pub async fn collections(ctx: &Ctx) -> Result<Vec<Holding>> {
             bytes: one.bytes,
         })
         .collect())
+}
+
+/// What this process runs on: every setting with its value, secrets left out, and where that was found.
+///
+/// # Errors
+/// `forbidden` without `system:read`.
+pub fn settings(ctx: &Ctx) -> Result<Vec<Shown>> {
+    ctx.require(Permission::SystemRead)?;
+    Ok(ctx.app().shown().to_vec())
 }
 
 /// How much a collection holds.

@@ -13,6 +13,7 @@ mod identity;
 mod load;
 mod messages;
 mod redis;
+mod shown;
 mod table;
 
 pub use backups::{Backups, KeepDays, ObjectPlace, RecoveryGoals, S3, ServerSideEncryption};
@@ -20,6 +21,7 @@ pub use identity::{IdentityProtocol, IdentityProvider, IdentitySettings};
 pub use load::{Fault, load};
 pub use messages::{Mail, MailServer, Sms, Smtp, SmtpTls, Twilio};
 pub use redis::{QStash, Redis, RedisServer, UpstashRest, idle};
+pub use shown::{Shown, show};
 pub use table::{Group, SETTINGS, Setting};
 
 /// Everything an operator may set.

@@ -1,8 +1,5 @@
-//! Reports on the configuration: what is set and where, what is wrong, and the tables of the documentation.
-//!
-//! It never reads the environment: names and values come from the caller. A secret's value leaves only as its hint.
+//! Reports on the configuration: what is wrong, and the tables of the documentation.
 
-use engify_core::Secret;
 use engify_core::permission::{Permission, Role};
 use engify_core::settings::{Fault, Group, SETTINGS, Setting};
 use serde::Serialize;
@@ -23,50 +20,6 @@ pub fn check(faults: Vec<Fault>, notes: Vec<Fault>) -> Check {
     Check { ok: faults.is_empty(), faults, notes }
 }
 
-/// One setting with its value as an operator may see it.
-#[derive(Debug, Clone, Serialize)]
-pub struct Shown {
-    /// The environment variable.
-    pub name: &'static str,
-    /// The heading it stands under.
-    pub group: &'static str,
-    /// The value; a secret's is `set (…last 4)`; the default where it is not set; null where there is no default.
-    pub value: Option<String>,
-    /// `process`, `.env.local`, `.env`, `command line` or `default`.
-    pub source: &'static str,
-    /// Whether the value is hidden.
-    pub secret: bool,
-}
-
-/// Every setting, in the order of the table. `value` answers with what is set and where it was found.
-pub fn show(value: impl Fn(&str) -> Option<(String, &'static str)>) -> Vec<Shown> {
-    SETTINGS
-        .iter()
-        .map(|setting| {
-            let found = value(setting.name).filter(|(text, _)| !text.trim().is_empty());
-            let (value, source) = match found {
-                Some((text, source)) => (Some(visible(setting, text)), source),
-                None => (Some(setting.default.to_owned()).filter(|text| !text.is_empty()), "default"),
-            };
-            Shown { name: setting.name, group: setting.group.title(), value, source, secret: setting.secret }
-        })
-        .collect()
-}
-
-fn visible(setting: &Setting, text: String) -> String {
-    if setting.secret { Secret::new(text.trim().to_owned()).hint() } else { without_credentials(&text) }
-}
-
-/// An address without the user and password that somebody may have put into it.
-fn without_credentials(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://…{}", &rest[at..]),
-        None => text.to_owned(),
-    }
-}
-
 /// The groups with their settings, in the order of the table.
 fn groups() -> impl Iterator<Item = (Group, impl Iterator<Item = &'static Setting>)> {
     let mut groups: Vec<Group> = SETTINGS.iter().map(|setting| setting.group).collect();
@@ -83,7 +36,7 @@ pub fn markdown() -> String {
          folder where the program starts. An empty value counts as not set. In the files, `NAME=value` stands on a line \
          of its own; put a value that has spaces, `#` or `$` into single quotes.\n\n\
          `engify config check` names every fault at once, `engify config show` tells what is in force and where it came \
-         from. **Secret** ones are never shown: not in logs, errors, pages or reports, which say `set (…last 4)`.\n",
+         from, and `GET /api/admin/settings` what the server that answers runs on. **Secret** ones are never shown: not in logs, errors, pages or reports, which say `set (…last 4)`.\n",
     );
     for (group, settings) in groups() {
         text.push_str(&format!("\n## {}\n\n| name | default | meaning |\n|---|---|---|\n", group.title()));
@@ -155,23 +108,4 @@ pub fn permissions() -> String {
         text.push('\n');
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_inside_an_address_are_not_shown() {
-        assert_eq!(without_credentials("https://ana:pw@proxy:8080/v1"), "https://…@proxy:8080/v1");
-        assert_eq!(without_credentials("https://host/path@home"), "https://host/path@home");
-        assert_eq!(without_credentials("development"), "development");
-    }
-
-    #[test]
-    fn an_empty_value_is_the_default() {
-        let shown = show(|name| (name == "PORT").then(|| (" ".to_owned(), "process")));
-        let port = shown.iter().find(|one| one.name == "PORT").unwrap();
-        assert_eq!((port.value.as_deref(), port.source), (Some("3000"), "default"));
-    }
 }

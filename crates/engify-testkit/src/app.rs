@@ -11,7 +11,7 @@ use engify_app::{App, Ctx, Parts, messages, setup};
 use engify_clients::ai::{Caller, CallerOptions};
 use engify_clients::kv::{CircuitOptions, Kv, KvOptions};
 use engify_core::message::{Content, MessageKind, MessageState};
-use engify_core::settings::{self, Database, Settings};
+use engify_core::settings::{self, Database, Settings, Shown};
 use engify_core::{Clock, Ids, Secret, Time};
 use engify_store::{Options, Store, Target};
 use tempfile::TempDir;
@@ -107,7 +107,7 @@ impl TestApp {
     ) -> Self {
         let provider = ScriptedProvider::start().await;
         let base = provider.base_url();
-        let settings = settings(folder.path(), &base, extra);
+        let (settings, shown) = settings(folder.path(), &base, extra);
         let ids = Ids::seeded(clock.clone(), seed);
         let shared = Kv::new(&settings.redis, &shared_options(), ids.clone()).expect("usable settings");
         let target = match &settings.core.database {
@@ -118,8 +118,17 @@ impl TestApp {
         let options = CallerOptions { backoff: Duration::from_millis(1), ..CallerOptions::default() };
         let caller = Caller::new(options, ids.clone(), clock.clone()).expect("a caller");
         let secret = Secret::new("a secret of thirty-two characters".to_owned());
-        let parts =
-            Parts { settings, store: store.clone(), caller, shared, clock: clock.clone(), ids, secret, jobs };
+        let parts = Parts {
+            settings,
+            shown,
+            store: store.clone(),
+            caller,
+            shared,
+            clock: clock.clone(),
+            ids,
+            secret,
+            jobs,
+        };
         let app = App::start(parts).expect("an application");
         let prepared = setup::prepare(&app).await.expect("a prepared installation");
         let setup_token = prepared.setup_token.expect("a new installation has no super admin");
@@ -179,7 +188,7 @@ fn shared_options() -> KvOptions {
     }
 }
 
-fn settings(folder: &Path, provider: &str, extra: &[(&str, &str)]) -> Settings {
+fn settings(folder: &Path, provider: &str, extra: &[(&str, &str)]) -> (Settings, Vec<Shown>) {
     let folder = folder.display().to_string();
     let given =
         [("ENGIFY_DATA_DIR", folder.as_str()), ("OPENAI_API_KEY", "sk-test"), ("OPENAI_BASE_URL", provider)];
@@ -187,5 +196,6 @@ fn settings(folder: &Path, provider: &str, extra: &[(&str, &str)]) -> Settings {
         let found = extra.iter().chain(&given).find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    settings::load(value).expect("settings without faults")
+    let loaded = settings::load(value).expect("settings without faults");
+    (loaded, settings::show(|name| value(name).map(|value| (value, "process"))))
 }

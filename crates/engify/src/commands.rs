@@ -98,7 +98,7 @@ async fn with_app<T>(
     work: impl AsyncFnOnce(&Ctx) -> Result<T, Stop>,
 ) -> Result<T, Stop> {
     let (settings, _log) = begin(environment)?;
-    let app = wiring::app(settings).await?;
+    let app = wiring::app(environment, settings).await?;
     let ended = work(&Ctx::system(&app, PART)).await;
     app.stop().await;
     ended

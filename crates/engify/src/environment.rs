@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use engify_core::settings::{self, Fault, SETTINGS, Settings};
+use engify_core::settings::{self, Fault, SETTINGS, Settings, Shown};
 
 /// Where a value was found, in the words of `engify config show`.
 const COMMAND_LINE: &str = "command line";
@@ -59,6 +59,11 @@ impl Environment {
     /// The value of a name and where it was found. A name that is set to nothing in one place hides the weaker places.
     pub(crate) fn found(&self, name: &str) -> Option<(String, &'static str)> {
         self.layers.iter().find_map(|layer| Some((layer.values.get(name)?.clone(), layer.source)))
+    }
+
+    /// What is in force and where it came from, without secrets.
+    pub(crate) fn shown(&self) -> Vec<Shown> {
+        settings::show(|name| self.found(name))
     }
 
     /// What is set and does nothing, for want of something beside it.

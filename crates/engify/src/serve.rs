@@ -47,7 +47,7 @@ pub(crate) async fn run(environment: Environment, options: cli::Serve) -> Ended 
     let listener = listen(&settings).await?;
     let figures = figures()?;
     let _serving = wiring::serving(&settings).await?;
-    let app = wiring::app(settings).await?;
+    let app = wiring::app(&environment, settings).await?;
     let served = answer(&app, listener, figures, ending, begun).await;
     app.stop().await;
     tracing::info!("server.stopped");

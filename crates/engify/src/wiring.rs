@@ -12,10 +12,11 @@ use engify_core::{Clock, Error, Ids, Result, Secret, error};
 use engify_ops::lock::Lock;
 use engify_store::{Options, Store, Target};
 
+use crate::environment::Environment;
 use crate::operations;
 
-/// The application of these settings.
-pub(crate) async fn app(settings: Settings) -> Result<App> {
+/// The application of these settings, which were found in this environment.
+pub(crate) async fn app(environment: &Environment, settings: Settings) -> Result<App> {
     let clock = Clock::system();
     let ids = Ids::system(clock.clone());
     let secret = match &settings.core.secret {
@@ -30,7 +31,8 @@ pub(crate) async fn app(settings: Settings) -> Result<App> {
     let options = KvOptions::named(settings.core.environment.as_str()).of_database(&database);
     let shared = Kv::new(&settings.redis, &options, ids.clone()).map_err(Error::internal)?;
     let jobs = operations::with_operations(Registry::shipped()?)?;
-    App::start(Parts { settings, store, caller, shared, clock, ids, secret, jobs })
+    let shown = environment.shown();
+    App::start(Parts { settings, shown, store, caller, shared, clock, ids, secret, jobs })
 }
 
 /// Says that a server runs on the embedded database of these settings, for as long as it is held.

@@ -1,5 +1,6 @@
 //! Health, headers, the API's description.
 
+use engify_core::settings::SETTINGS;
 use engify_testkit::TestApp;
 use http::header;
 use serde_json::json;
@@ -77,6 +78,39 @@ async fn a_scraper_without_the_token_is_told_what_to_send_and_is_not_sent_to_sig
     let ana = scraper.signed_up("ana").await;
     assert_eq!(ana.get("/metrics").await.refused(403), "forbidden");
     assert_eq!(scraper.admin(&test).await.get("/metrics").await.status, 200);
+}
+
+#[tokio::test]
+async fn administrators_see_what_the_server_runs_on_and_no_secret() {
+    const SECRETS: [(&str, &str); 4] = [
+        ("METRICS_TOKEN", "tell-nobody-metrics-9999"),
+        ("CRON_SECRET", "tell-nobody-cron-9999"),
+        ("API_KEY_ENCRYPTION_KEY", "abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123459999"),
+        ("ANTHROPIC_API_KEY", "tell-nobody-anthropic-9999"),
+    ];
+    let extra =
+        [&SECRETS[..], &[("ANTHROPIC_BASE_URL", "https://ana:tell-nobody@proxy.example/v1")]].concat();
+    let test = TestApp::with(&extra).await;
+    let stranger = Client::of(&test);
+    assert_eq!(stranger.get("/api/admin/settings").await.refused(401), "unauthenticated");
+    assert_eq!(stranger.signed_up("ana").await.get("/api/admin/settings").await.refused(403), "forbidden");
+
+    let reply = stranger.admin(&test).await.get("/api/admin/settings").await;
+    let shown = reply.with(200)["data"].clone();
+    assert_eq!(shown.as_array().map(Vec::len), Some(SETTINGS.len()));
+    for (_, secret) in SECRETS {
+        assert!(!reply.text.contains(&secret[..secret.len() - 4]), "{}", reply.text);
+    }
+    assert!(!reply.text.contains("tell-nobody"), "{}", reply.text);
+    let of = |name: &str| {
+        let one = shown.as_array().unwrap().iter().find(|one| one["name"] == name).unwrap();
+        (one["value"].clone(), one["source"].clone(), one["secret"].clone())
+    };
+    for (name, _) in SECRETS {
+        assert_eq!(of(name), (json!("set (…9999)"), json!("process"), json!(true)));
+    }
+    assert_eq!(of("ANTHROPIC_BASE_URL").0, "https://…@proxy.example/v1");
+    assert_eq!(of("NODE_ENV"), (json!("development"), json!("default"), json!(false)));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `engify config`: what is set, what is wrong, what there is.
 
-use engify_ops::config::{self, Check, Shown};
+use engify_core::settings::Shown;
+use engify_ops::config::{self, Check};
 
 use crate::cli::{Config, Docs, Report};
 use crate::environment::Environment;
@@ -49,7 +50,7 @@ fn tell(check: &Check) -> Printed {
 }
 
 fn show(environment: &Environment, report: Report) -> Ended {
-    let shown = config::show(|name| environment.found(name));
+    let shown = environment.shown();
     if report.json {
         printer::json(&shown)?;
     } else {
