@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use engify_core::{Clock, Time};
 use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use mongodb::bson::raw::cstr;
+use mongodb::bson::{Bson, DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc, rawdoc};
 use mongodb::options::{Acknowledgment, ReturnDocument, WriteConcern};
 use mongodb::{Collection, Database};
 use tokio::sync::Notify;
@@ -88,12 +89,13 @@ impl Journal {
         at: Time,
         collection: &str,
         id: &str,
-        document: Option<&Document>,
-    ) -> Document {
-        doc! {
+        document: Option<&RawDocument>,
+    ) -> RawDocumentBuf {
+        let mut entry = rawdoc! {
             "_id": signed(position), "at": DateTime::from_millis(at.millis()), "collection": collection, "id": id,
-            "document": document.map_or(Bson::Null, |document| Bson::Document(document.clone())),
-        }
+        };
+        entry.append(cstr!("document"), document.map_or(RawBsonRef::Null, RawBsonRef::Document));
+        entry
     }
 
     /// Fills the gap of a transaction that surely failed. Where that fails too, readers wait for [`PATIENCE`].

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use engify_core::{Result, Time};
 use mongodb::Database;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::raw::RawArrayBuf;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, rawdoc};
 
 use super::journal::PATIENCE;
 use super::{DEADLINE, Mongo, convert, fault, notes, restoring, snapshot, within};
@@ -30,7 +31,7 @@ impl Mongo {
     /// Inserts or replaces documents of one collection, without journal entries.
     pub(crate) async fn load(&self, collection: &Collection, docs: Vec<Doc>) -> Result<()> {
         let _open = self.enter().await?;
-        let write = |doc: Doc| Ok((id_of(collection.name, &doc)?, Some(convert::document(&doc)?)));
+        let write = |doc: Doc| Ok((id_of(collection.name, &doc)?, Some(convert::raw(&doc)?)));
         let writes = docs.into_iter().map(write).collect::<Result<Vec<_>>>()?;
         write_all(&self.inner.writer.database, collection.name, writes).await
     }
@@ -43,7 +44,7 @@ impl Mongo {
             let collection = collection_of(&first.collection)?.name;
             let mut writes = Vec::new();
             while let Some(change) = rest.next_if(|change| change.collection == collection) {
-                writes.push((change.id, change.document.as_ref().map(convert::document).transpose()?));
+                writes.push((change.id, change.document.as_ref().map(convert::raw).transpose()?));
             }
             write_all(&self.inner.writer.database, collection, writes).await?;
         }
@@ -129,30 +130,30 @@ impl Mongo {
 async fn write_all(
     database: &Database,
     collection: &'static str,
-    writes: Vec<(String, Option<Document>)>,
+    writes: Vec<(String, Option<RawDocumentBuf>)>,
 ) -> Result<()> {
     let mut rest = writes.into_iter().peekable();
     while let Some((_, first)) = rest.peek() {
         let removes = first.is_none();
-        let mut same = Vec::new();
+        let mut same = RawArrayBuf::new();
         let mut bytes = 0;
         // One command holds what the server takes at once: 48 MB, and documents of up to 16 MB each.
         while bytes < 2 * PAGE_BYTES
             && let Some((id, document)) = rest.next_if(|(_, document)| document.is_none() == removes)
         {
-            bytes += document.as_ref().map_or(0, |document| document.to_vec().map_or(0, |bytes| bytes.len()));
+            bytes += document.as_ref().map_or(0, |document| document.as_bytes().len());
             same.push(match document {
-                Some(document) => doc! { "q": { "_id": id }, "u": document, "upsert": true },
-                None => doc! { "q": { "_id": id }, "limit": 1 },
+                Some(document) => rawdoc! { "q": { "_id": id }, "u": document, "upsert": true },
+                None => rawdoc! { "q": { "_id": id }, "limit": 1 },
             });
         }
-        let concern = doc! { "w": "majority", "j": true };
+        let concern = rawdoc! { "w": "majority", "j": true };
         let command = if removes {
-            doc! { "delete": collection, "deletes": same, "ordered": true, "writeConcern": concern }
+            rawdoc! { "delete": collection, "deletes": same, "ordered": true, "writeConcern": concern }
         } else {
-            doc! { "update": collection, "updates": same, "ordered": true, "writeConcern": concern }
+            rawdoc! { "update": collection, "updates": same, "ordered": true, "writeConcern": concern }
         };
-        let reply = within(LOAD, collection, database.run_command(command)).await?;
+        let reply = within(LOAD, collection, database.run_raw_command(command)).await?;
         refused(collection, &reply)?;
     }
     Ok(())

@@ -1,10 +1,12 @@
 //! Writing a batch: one transaction where the server offers them, journal entries included; else one write after the
 //! other with its entry behind it.
 
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use engify_core::{Error, Result, Time};
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error as Fault;
 use mongodb::options::{TransactionOptions, WriteConcern};
 use mongodb::{Client, ClientSession, Database};
@@ -44,17 +46,24 @@ struct Step {
 
 #[derive(Debug)]
 enum Work {
-    Insert(Vec<(String, Document)>),
-    Put(String, Document),
+    Insert(Vec<(String, Written)>),
+    Put(String, Written),
     Patch { id: String, filter: Document, stages: Vec<Document>, must_match: bool },
     Delete(String, Document),
 }
 
+/// A document as callers have it, and as it goes to the server and into the journal.
+#[derive(Debug, Clone)]
+struct Written {
+    doc: Doc,
+    raw: RawDocumentBuf,
+}
+
 /// One change that took place.
-struct Done {
+struct Done<'s> {
     collection: Collection,
-    id: String,
-    document: Option<Document>,
+    id: &'s str,
+    document: Option<Cow<'s, Written>>,
 }
 
 /// Why an attempt ended.
@@ -129,8 +138,7 @@ impl Writer {
             Err(failure) => return Err(abort(session, Failed::There("meta", failure)).await),
         };
         let entries = entries(&done, ticket.range(), at);
-        let collection = self.database.collection::<Document>("journal");
-        let inserted = collection.insert_many(entries);
+        let inserted = self.database.collection::<RawDocumentBuf>("journal").insert_many(entries);
         let inserted = match session.as_mut() {
             Some(session) => inserted.session(session).await,
             None => inserted.await,
@@ -163,7 +171,7 @@ impl Writer {
             if let Work::Patch { id, filter, must_match: true, .. } = &step.work {
                 let name = step.collection.name;
                 let made_here = steps.iter().any(|other| other.makes(step.collection, id));
-                let found = self.database.collection::<Document>(name).find_one(filter.clone()).await;
+                let found = self.database.collection::<RawDocumentBuf>(name).find_one(filter.clone()).await;
                 if found.map_err(|failure| fault::of(name, failure))?.is_none() && !made_here {
                     return Err(stale(name, id));
                 }
@@ -179,7 +187,7 @@ impl Writer {
             let (at, ticket) =
                 journal.take(done.len()).await.map_err(|failure| fault::of("meta", failure))?;
             let entries = entries(&done, ticket.range(), at);
-            let inserted = self.database.collection::<Document>("journal").insert_many(entries).await;
+            let inserted = self.database.collection::<RawDocumentBuf>("journal").insert_many(entries).await;
             inserted.map_err(|failure| fault::of("journal", failure))?;
             let positions = ticket.range();
             drop(ticket);
@@ -189,7 +197,11 @@ impl Writer {
         Ok(all)
     }
 
-    async fn apply(&self, step: &Step, session: &mut Option<ClientSession>) -> Result<Vec<Done>, Failed> {
+    async fn apply<'s>(
+        &self,
+        step: &'s Step,
+        session: &mut Option<ClientSession>,
+    ) -> Result<Vec<Done<'s>>, Failed> {
         /// Runs one action of the driver inside the session, if there is one.
         macro_rules! run {
             ($action:expr) => {
@@ -200,20 +212,20 @@ impl Writer {
                 .map_err(there(step.collection.name))
             };
         }
-        let collection = self.database.collection::<Document>(step.collection.name);
-        let done = |id: &str, document| Done { collection: step.collection, id: id.to_owned(), document };
+        let collection = self.database.collection::<RawDocumentBuf>(step.collection.name);
+        let done = |id: &'s str, document| Done { collection: step.collection, id, document };
         match &step.work {
             Work::Insert(documents) => {
                 if let [(_, document)] = documents.as_slice() {
-                    run!(collection.insert_one(document))?;
+                    run!(collection.insert_one(&document.raw))?;
                 } else {
-                    run!(collection.insert_many(documents.iter().map(|(_, document)| document)))?;
+                    run!(collection.insert_many(documents.iter().map(|(_, document)| &document.raw)))?;
                 }
-                Ok(documents.iter().map(|(id, document)| done(id, Some(document.clone()))).collect())
+                Ok(documents.iter().map(|(id, document)| done(id, Some(Cow::Borrowed(document)))).collect())
             }
             Work::Put(id, document) => {
-                run!(collection.replace_one(doc! { "_id": id }, document).upsert(true))?;
-                Ok(vec![done(id, Some(document.clone()))])
+                run!(collection.replace_one(doc! { "_id": id }, &document.raw).upsert(true))?;
+                Ok(vec![done(id, Some(Cow::Borrowed(document)))])
             }
             Work::Patch { id, filter, stages, must_match } => {
                 let matched = if stages.is_empty() {
@@ -226,8 +238,9 @@ impl Writer {
                     (false, false) => Ok(Vec::new()),
                     (true, _) if !step.collection.journaled => Ok(Vec::new()),
                     (true, _) => {
-                        let document = run!(collection.find_one(doc! { "_id": id }))?;
-                        Ok(vec![done(id, document)])
+                        let found = run!(collection.find_one(doc! { "_id": id }))?;
+                        let document = found.map(Written::found).transpose().map_err(Failed::Here)?;
+                        Ok(vec![done(id, document.map(Cow::Owned))])
                     }
                 }
             }
@@ -256,6 +269,19 @@ impl Step {
     }
 }
 
+impl Written {
+    fn of(id: &str, mut doc: Doc) -> Result<Self> {
+        doc.insert("_id".to_owned(), id.into());
+        let raw = convert::raw(&doc)?;
+        Ok(Self { doc, raw })
+    }
+
+    fn found(raw: RawDocumentBuf) -> Result<Self> {
+        let document = Document::try_from(&*raw).map_err(Error::internal)?;
+        Ok(Self { doc: convert::doc(document), raw })
+    }
+}
+
 impl Failed {
     fn into_error(self) -> Error {
         match self {
@@ -275,7 +301,7 @@ fn steps(batch: Batch) -> Result<Vec<Step>> {
         let (collection, id) = (write.collection, write.id);
         let work = match write.action {
             Action::Insert(doc) => {
-                let document = document(&id, &doc)?;
+                let document = Written::of(&id, doc)?;
                 if let Some(Step { collection: last, work: Work::Insert(documents) }) = steps.last_mut()
                     && last.name == collection.name
                 {
@@ -285,7 +311,7 @@ fn steps(batch: Batch) -> Result<Vec<Step>> {
                 Work::Insert(vec![(id, document)])
             }
             Action::Put(doc) => {
-                let document = document(&id, &doc)?;
+                let document = Written::of(&id, doc)?;
                 Work::Put(id, document)
             }
             Action::Patch(changes) => {
@@ -300,12 +326,6 @@ fn steps(batch: Batch) -> Result<Vec<Step>> {
         steps.push(Step { collection, work });
     }
     Ok(steps)
-}
-
-fn document(id: &str, doc: &Doc) -> Result<Document> {
-    let mut document = convert::document(doc)?;
-    document.insert("_id", id);
-    Ok(document)
 }
 
 /// An update as a pipeline: there a missing number and null alike count as 0, which `$inc` refuses for null, and no
@@ -323,20 +343,24 @@ fn stages(changes: &Changes) -> Result<Vec<Document>> {
     Ok([set, add].into_iter().filter(|stage| !stage.is_empty()).map(|stage| doc! { "$set": stage }).collect())
 }
 
-fn entries(done: &[Done], positions: std::ops::RangeInclusive<u64>, at: Time) -> Vec<Document> {
-    let entry = |(change, position): (&Done, u64)| {
-        Journal::entry(position, at, change.collection.name, &change.id, change.document.as_ref())
+fn entries(done: &[Done<'_>], positions: RangeInclusive<u64>, at: Time) -> Vec<RawDocumentBuf> {
+    let entry = |(change, position): (&Done<'_>, u64)| {
+        let document = change.document.as_ref().map(|document| &*document.raw);
+        Journal::entry(position, at, change.collection.name, change.id, document)
     };
     done.iter().zip(positions).map(entry).collect()
 }
 
-fn changes(done: Vec<Done>, positions: std::ops::RangeInclusive<u64>, at: Time) -> Vec<Change> {
-    let change = |(change, position): (Done, u64)| Change {
+fn changes(done: Vec<Done<'_>>, positions: RangeInclusive<u64>, at: Time) -> Vec<Change> {
+    let change = |(change, position): (Done<'_>, u64)| Change {
         position,
         at,
         collection: change.collection.name.to_owned(),
-        id: change.id,
-        document: change.document.map(convert::doc),
+        id: change.id.to_owned(),
+        document: change.document.map(|document| match document {
+            Cow::Borrowed(written) => written.doc.clone(),
+            Cow::Owned(found) => found.doc,
+        }),
     };
     done.into_iter().zip(positions).map(change).collect()
 }
