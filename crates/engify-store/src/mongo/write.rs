@@ -138,7 +138,8 @@ impl Writer {
             Err(failure) => return Err(abort(session, Failed::There("meta", failure)).await),
         };
         let entries = entries(&done, ticket.range(), at);
-        let inserted = self.database.collection::<RawDocumentBuf>("journal").insert_many(entries);
+        let collection = self.database.collection::<RawDocumentBuf>("journal");
+        let inserted = collection.insert_many(entries);
         let inserted = match session.as_mut() {
             Some(session) => inserted.session(session).await,
             None => inserted.await,
