@@ -38,6 +38,7 @@ mod setup;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod write;
 
 pub use archive::{Archive, Documents};
@@ -47,7 +48,7 @@ pub use place::{Located, located};
 pub use prune::{Pruned, prune};
 pub use retention::ended;
 pub use setup::Setup;
-pub use sweep::{Swept, sweep};
+pub use verify::{Verified, note, verify};
 
 use layers::Layers;
 
@@ -130,8 +131,9 @@ pub struct Created {
 /// Takes a backup, proves it, copies it to the second target, and deletes those whose time is over.
 ///
 /// # Errors
-/// `backup_running` where another one is being taken, here or on another machine; how the database or the target fails, with nothing
-/// left at the target; `backup_damaged` where what came back is not what went in.
+/// `backup_running` where another one is being taken, here or on another machine; how the database or the target fails while it
+/// is taken, with nothing left at the target; `backup_damaged` where what came back is not what went in, and how the proof
+/// fails otherwise: then it stays there, and is listed as not proven.
 pub async fn create(
     store: &Store,
     plan: &Plan<'_>,
@@ -139,7 +141,7 @@ pub async fn create(
     progress: Progress<'_>,
 ) -> Result<Created> {
     let _lock = Lock::backup(plan.folder).await?;
-    sweep(store, plan.target, plan.folder, clock).await?;
+    sweep::sweep(store, plan, clock.now()).await?;
     alone::check(store, None).await?;
     let begun = Instant::now();
     // The moment first: the record of a backup is not in the backup.
@@ -171,15 +173,16 @@ pub async fn create(
     record.sha256 = Some(manifest.sha256.clone());
     remember(store, &record).await?;
     let proving = Instant::now();
-    if let Err(error) = Box::pin(prove(plan, &record.id, clock, progress)).await {
-        return Err(failed(store, record, error).await);
-    }
+    let archive = match Box::pin(prove(plan, &record.id, clock, progress)).await {
+        Ok(archive) => archive,
+        Err(error) => return Err(failed(store, record, error).await),
+    };
     record.state = BackupState::Verified;
     record.verified_at = Some(clock.now());
     let proof_millis = millis(proving.elapsed());
     let mut warnings = Vec::new();
     if let Some(replica) = plan.replica {
-        match copy::copy(plan.target, replica, &manifest).await {
+        match copy::copy(&archive, replica).await {
             Ok(()) => record.replicated_at = Some(clock.now()),
             Err(error) => {
                 record.failure = Some(format!("The second target does not have it: {}", error.message()));
@@ -241,11 +244,7 @@ async fn take(
         sha256: String::new(),
         parts: Vec::new(),
     };
-    let done = std::sync::atomic::AtomicU64::new(0);
-    let seen = |count| {
-        let done = done.fetch_add(count, std::sync::atomic::Ordering::Relaxed) + count;
-        progress(Stage::Taking, done, total);
-    };
+    let seen = write::counted(total, progress);
     for collection in collections::ALL {
         let name = layers.name(collection.name);
         let key = record.id.object(&name);
@@ -264,102 +263,11 @@ async fn take(
 }
 
 /// Reads the backup back as a restore would, and says so at the target.
-async fn prove(plan: &Plan<'_>, id: &BackupId, clock: &Clock, progress: Progress<'_>) -> Result<()> {
+async fn prove(plan: &Plan<'_>, id: &BackupId, clock: &Clock, progress: Progress<'_>) -> Result<Archive> {
     let archive = Archive::open(plan.target, id, plan.key).await?;
     archive.prove(plan.folder, clock, progress).await?;
-    list::write_proof(plan.target, archive.manifest(), clock.now()).await
-}
-
-/// What `db verify` found.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Verified {
-    /// The backup.
-    pub id: BackupId,
-    /// Where it is.
-    pub target: String,
-    /// Whether nothing is wrong.
-    pub ok: bool,
-    /// Whether it was also restored into a scratch database and compared.
-    pub deep: bool,
-    /// The moment that it holds.
-    pub created_at: Option<Time>,
-    /// Documents in it.
-    pub documents: u64,
-    /// Bytes at the target.
-    pub bytes: u64,
-    /// What is wrong, and what to do.
-    pub failure: Option<String>,
-    /// How long it took, milliseconds.
-    pub duration_millis: u64,
-}
-
-/// Checks the sums of a backup; where `folder` is given, also restores it into a scratch database there and compares.
-///
-/// # Errors
-/// How the place fails. What is wrong with the backup itself is in the answer.
-pub async fn verify(
-    (objects, id): (&Objects, &BackupId),
-    key: Option<&Key>,
-    deep: Option<(&Path, &Clock)>,
-    progress: Progress<'_>,
-) -> Result<Verified> {
-    let begun = Instant::now();
-    let mut verified = Verified {
-        id: id.clone(),
-        target: objects.place().to_string(),
-        ok: false,
-        deep: deep.is_some(),
-        created_at: None,
-        documents: 0,
-        bytes: 0,
-        failure: None,
-        duration_millis: 0,
-    };
-    let looked = async {
-        let archive = Archive::open(objects, id, key).await?;
-        let manifest = archive.manifest();
-        verified.created_at = Some(manifest.created_at);
-        (verified.documents, verified.bytes) = (manifest.documents, manifest.bytes());
-        archive.check(progress).await?;
-        if let Some((folder, clock)) = deep {
-            archive.prove(folder, clock, progress).await?;
-            // Who may only read there has proven it all the same.
-            if let Err(error) = list::write_proof(objects, manifest, clock.now()).await {
-                tracing::warn!(error = %error, backup.id = %id, "that a backup was proven could not be noted at its target");
-            }
-        }
-        Ok::<_, Error>(())
-    };
-    match Box::pin(looked).await {
-        Ok(()) => verified.ok = true,
-        Err(error) if is_of_backup(&error) => verified.failure = Some(error.message().to_owned()),
-        Err(error) => return Err(error),
-    }
-    verified.duration_millis = millis(begun.elapsed());
-    Ok(verified)
-}
-
-/// Notes in the database what a deep verification found of a backup that it remembers.
-///
-/// # Errors
-/// How the database fails.
-pub async fn note(store: &Store, verified: &Verified, now: Time) -> Result<()> {
-    let found = store.get::<Backup>(&EVERYTHING, verified.id.as_str()).await?;
-    let Some(mut record) = found.filter(|_| verified.deep) else { return Ok(()) };
-    if verified.ok {
-        record.state = BackupState::Verified;
-        record.verified_at = Some(now);
-    } else {
-        record.state = BackupState::Failed;
-    }
-    record.failure.clone_from(&verified.failure);
-    remember(store, &record).await
-}
-
-/// Whether something is wrong with the backup, and not with the way to it.
-fn is_of_backup(error: &Error) -> bool {
-    matches!(error.code(), "backup_damaged" | "not_a_backup" | "duplicate" | "invalid_request")
+    list::write_proof(plan.target, archive.manifest(), clock.now()).await?;
+    Ok(archive)
 }
 
 fn running(plan: &Plan<'_>, snapshot: &engify_store::Snapshot, id: BackupId) -> Backup {

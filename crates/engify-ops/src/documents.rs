@@ -68,7 +68,7 @@ pub struct Imported {
 pub fn named(name: &str) -> Result<&'static Collection> {
     collections::named(name).ok_or_else(|| {
         let names: Vec<&str> = collections::ALL.iter().map(|collection| collection.name).collect();
-        Error::field("collection", format!("is none of {}", names.join(", ")))
+        Error::field("collection", format!("{name} is none of {}", names.join(", ")))
     })
 }
 

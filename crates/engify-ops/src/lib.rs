@@ -1,4 +1,5 @@
-//! Operator use cases: what is told about the configuration, the database and the memory that replicas share.
+//! Operator use cases: backups, their proof and the way back; drills; moving to another database; single collections in files;
+//! and what is told about the configuration, the database and the memory that replicas share.
 //!
 //! This crate knows neither the application's rules nor HTTP nor a terminal: it answers with data that the command
 //! line prints, as a table for people or as JSON for scripts.

@@ -17,9 +17,11 @@ use serde::Serialize;
 
 use crate::backup::{self, Progress, Stage};
 use crate::diff::{self, CollectionDiff};
+use crate::documents;
 use crate::lock::Lock;
 use crate::seal::Key;
 
+mod equal;
 mod find;
 mod keep;
 mod pick;
@@ -114,7 +116,7 @@ pub struct Restored {
     pub kept: Kept,
     /// SHA-256 of the side database's content.
     pub sha256: String,
-    /// Whether the side database passed all checks, and the live one is equal to it.
+    /// Whether the side database passed all checks, and the live one is equal to it. Always so: what is not is an error.
     pub verified: bool,
     /// Where the damaged file was put.
     pub moved_aside: Option<String>,
@@ -136,8 +138,9 @@ pub async fn plan(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Plan> {
 /// Restores; with `dry_run` everything up to the switch, and then tells what differs.
 ///
 /// # Errors
-/// `restore_running`; `server_running` where the file is to be put into its place and a server uses the folder; as [`plan`]; `backup_damaged`, `journal_damaged`, `wrong_key` before anything is touched;
-/// `restore_unverified` where the side database is not as it should be.
+/// `restore_running`; `server_running` where the file is to be put into its place and a server uses the folder; as [`plan`];
+/// `backup_damaged`, `journal_damaged`, `journal_shortened`, `wrong_key` before anything is touched; `restore_unverified` where
+/// the side database is not as it should be, or the live one is not equal to it.
 pub async fn restore(
     site: &Site<'_>,
     wish: &Wish,
@@ -184,7 +187,9 @@ pub async fn restore(
         (Live::Open(store), false) => {
             find::continue_timeline(site, &found, &store).await?;
             restored.written = Box::pin(switch(&store, side.store(), wish, &wanted)).await?;
-            restored.verified = equal(&store, &restored.written, side.store(), wish, &wanted).await?;
+            if wish.filter.is_empty() {
+                equal::check(&store, side.store(), &wanted, restored.written.position).await?;
+            }
             side.remove().await;
         }
         (Live::Missing(folder), false) => {
@@ -213,7 +218,7 @@ pub async fn moments(
     progress: Progress<'_>,
 ) -> Result<Vec<CollectionDiff>> {
     let named: Vec<&'static Collection> =
-        names.iter().map(|name| keep::known(name)).collect::<Result<_>>()?;
+        names.iter().map(|name| documents::named(name)).collect::<Result<_>>()?;
     let compared = if named.is_empty() { collections::ALL.iter().collect() } else { named };
     let before = Box::pin(at(site, live, from, progress)).await?;
     let found = match (to, live) {
@@ -309,24 +314,4 @@ async fn switch(live: &Store, side: &Store, wish: &Wish, wanted: &[&'static Coll
         [collection] if !wish.filter.is_empty() => pick::pick(live, side, collection, &wish.filter).await,
         wanted => live.replace_with(side, wanted).await,
     }
-}
-
-/// Whether the live database is as the side database, where nobody has written since.
-async fn equal(
-    live: &Store,
-    written: &Replaced,
-    side: &Store,
-    wish: &Wish,
-    wanted: &[&'static Collection],
-) -> Result<bool> {
-    if !wish.filter.is_empty() {
-        return Ok(true);
-    }
-    let found = diff::differences(side, live, wanted).await?;
-    let differs = found.iter().any(|one| one.added + one.changed + one.removed > 0);
-    // What others wrote after the switch is theirs.
-    if differs && live.journal_position().await? == written.position {
-        return Err(side::unverified("the database is not equal to what was restored"));
-    }
-    Ok(true)
 }

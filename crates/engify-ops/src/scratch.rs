@@ -1,6 +1,7 @@
 //! Scratch databases: embedded ones in a folder of their own that goes when they do. Backups are tried out in them, and
 //! drills run against them.
 
+use std::fs::DirBuilder;
 use std::path::Path;
 
 use engify_core::{Clock, Error, Result, Time};
@@ -23,12 +24,7 @@ impl Scratch {
     /// # Errors
     /// `scratch_unavailable` where nothing can be written there.
     pub async fn new(parent: &Path, clock: &Clock) -> Result<Self> {
-        let parent = parent.to_owned();
-        let made = tokio::task::spawn_blocking(move || {
-            std::fs::create_dir_all(&parent)?;
-            tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent)
-        });
-        let folder = made.await.map_err(Error::internal)?.map_err(|fault| unavailable(&fault))?;
+        let folder = folder_in(parent).await?;
         let target = Target::Embedded { dir: folder.path().to_owned() };
         let options = Options { scratch: true, ..Options::new(clock.clone()) };
         let store = Store::open(target, options).await?;
@@ -51,6 +47,23 @@ impl Scratch {
         // What stays behind is swept with the next one.
         let _ = tokio::task::spawn_blocking(move || self.folder.close()).await;
     }
+}
+
+/// A folder below `parent`, which is made where it is missing: for its owner alone, and gone when it is dropped.
+///
+/// # Errors
+/// `scratch_unavailable` where nothing can be written there.
+pub(crate) async fn folder_in(parent: &Path) -> Result<TempDir> {
+    let parent = parent.to_owned();
+    let made = tokio::task::spawn_blocking(move || {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&parent)?;
+        tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent)
+    });
+    made.await.map_err(Error::internal)?.map_err(|fault| unavailable(&fault))
 }
 
 /// A snapshot, exact whatever the database can promise. Where the database's own is not, everything is copied into a
@@ -105,18 +118,17 @@ pub async fn copy(snapshot: &mut Snapshot, into: &Store, seen: &(dyn Fn(u64) + S
 ///
 /// # Errors
 /// `scratch_unavailable` where the folder cannot be read.
-pub async fn sweep(parent: &Path, before: Time) -> Result<usize> {
+pub async fn sweep(parent: &Path, before: Time) -> Result<()> {
     let parent = parent.to_owned();
     let swept = tokio::task::spawn_blocking(move || sweep_now(&parent, before));
     swept.await.map_err(Error::internal)?.map_err(|fault| unavailable(&fault))
 }
 
-fn sweep_now(parent: &Path, before: Time) -> std::io::Result<usize> {
+fn sweep_now(parent: &Path, before: Time) -> std::io::Result<()> {
     let entries = match std::fs::read_dir(parent) {
-        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
-    let mut swept = 0;
     for entry in entries {
         let entry = entry?;
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
@@ -125,10 +137,9 @@ fn sweep_now(parent: &Path, before: Time) -> std::io::Result<usize> {
         let age = entry.metadata()?.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         if Time::from_millis(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)) < before {
             std::fs::remove_dir_all(entry.path())?;
-            swept += 1;
         }
     }
-    Ok(swept)
+    Ok(())
 }
 
 fn unavailable(fault: &std::io::Error) -> Error {

@@ -53,6 +53,8 @@ pub struct Options {
     pub ids: Ids,
     /// How long segments and the database's own journal are kept, days.
     pub keep_days: u32,
+    /// Every target that is shipped to, as settings write it: the database's own journal keeps what one of them lacks.
+    pub targets: Vec<String>,
 }
 
 /// Ships to one target until told to stop; then ships what is left, for a few seconds at most.
@@ -62,24 +64,23 @@ pub async fn run(store: Store, objects: Objects, options: Options, stop: Cancell
     let mut wait = PACE;
     while !stop.is_cancelled() {
         written.mark_unchanged();
-        let went_well = shipping.round().await;
-        if went_well {
-            wait = PACE;
-            shipping.upkeep_sometimes().await;
-            let change = async {
-                if written.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-                // Whatever comes in the meantime is shipped with it.
-                sleep(wait).await;
-            };
-            if stop.run_until_cancelled(change).await.is_none() {
-                break;
-            }
-        } else {
+        let Some(held) = shipping.round().await else {
             let _ = stop.run_until_cancelled(sleep(wait)).await;
             wait = (wait * 2).min(LONGEST_WAIT);
-        }
+            continue;
+        };
+        wait = PACE;
+        shipping.upkeep_sometimes().await;
+        let change = async {
+            if written.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            // Whatever comes in the meantime is shipped with it.
+            sleep(PACE).await;
+        };
+        // Whoever ships may have died before the last changes were: then nothing more tells of them.
+        let idle = if held { Duration::MAX } else { LEASE };
+        let _ = stop.run_until_cancelled(timeout(idle, change)).await;
     }
     if timeout(LAST, shipping.round()).await.is_err() {
         tracing::warn!(
@@ -112,10 +113,10 @@ impl Running {
         Self { store, objects, options, shipper, id, holder, failing_since: None, next_upkeep }
     }
 
-    /// One round, told in the log when it begins to fail and when it works again.
-    async fn round(&mut self) -> bool {
+    /// One round, told in the log when it begins to fail. Answers whether this process ships; none where the round failed.
+    async fn round(&mut self) -> Option<bool> {
         match Box::pin(self.try_round()).await {
-            Ok(()) => true,
+            Ok(held) => Some(held),
             Err(error) => {
                 metrics::counter!("engify_journal_shipping_failures_total", "target" => self.id.clone())
                     .increment(1);
@@ -128,15 +129,18 @@ impl Running {
                 let age =
                     self.failing_since.map_or(Duration::ZERO, |since| self.options.clock.now().since(since));
                 self.lag(age);
-                false
+                None
             }
         }
     }
 
-    async fn try_round(&mut self) -> Result<()> {
+    async fn try_round(&mut self) -> Result<bool> {
         if !self.hold().await? {
             self.shipper.forget();
-            return Ok(());
+            // How far it is, and since when it fails, is now told by whoever ships.
+            self.failing_since = None;
+            self.lag(Duration::ZERO);
+            return Ok(false);
         }
         let round = self.shipper.round().await?;
         let failed = self.failing_since.take().is_some();
@@ -154,7 +158,7 @@ impl Running {
         metrics::counter!("engify_journal_shipped_segments_total", "target" => target())
             .increment(round.segments as u64);
         self.lag(round.oldest.map_or(Duration::ZERO, |oldest| self.options.clock.now().since(oldest)));
-        Ok(())
+        Ok(true)
     }
 
     fn lag(&self, lag: Duration) {
@@ -216,9 +220,7 @@ impl Running {
             return;
         }
         self.next_upkeep = Instant::now() + UPKEEP;
-        let shipped = self.shipper.position();
-        let (keep, clock) = (self.options.keep_days, &self.options.clock);
-        match Box::pin(upkeep(&self.store, &self.objects, (shipped, keep), clock)).await {
+        match Box::pin(self.upkeep()).await {
             Ok(done) if done != Upkeep::default() => {
                 tracing::info!(
                     journal.segments = done.segments,
@@ -230,8 +232,67 @@ impl Running {
             Err(error) => tracing::warn!(error = %error, "journal.unpruned: it is tried again in an hour"),
         }
     }
+
+    async fn upkeep(&self) -> Result<Upkeep> {
+        // What this process does not ship is looked after by the one that does.
+        let mut shipped = self.shipper.position();
+        for target in self.options.targets.iter().filter(|target| **target != self.id) {
+            let other = self.store.get::<Shipping>(&everything(), target).await?;
+            shipped = shipped.min(other.map_or(0, |other| other.position));
+        }
+        let (keep, clock) = (self.options.keep_days, &self.options.clock);
+        upkeep(&self.store, &self.objects, (shipped, keep), clock).await
+    }
 }
 
 fn everything() -> Scope {
     Scope::Everything("how the journal is shipped is the installation's own")
+}
+
+#[cfg(test)]
+mod tests {
+    use engify_core::account::Milestone;
+    use engify_store::Target;
+
+    use super::*;
+    use crate::backup::dump::folder_of;
+
+    /// A database with something in its journal, and shipping of it to two targets.
+    async fn two_targets(folder: &std::path::Path) -> (Clock, Store, [Running; 2]) {
+        let clock = Clock::fixed(Time::from_millis(1_795_370_645_123));
+        let store_options = engify_store::Options::new(clock.clone());
+        let store = Store::open(Target::Embedded { dir: folder.join("data") }, store_options).await.unwrap();
+        let milestone = Milestone { id: "first".to_owned(), created_at: clock.now() };
+        store.write(Batch::new().insert(&milestone).unwrap()).await.unwrap();
+        let objects = ["one", "two"].map(|name| folder_of(&folder.join(name)).unwrap());
+        let targets: Vec<String> = objects.iter().map(|one| one.place().to_string()).collect();
+        let ids = Ids::system(clock.clone());
+        let options = Options { key: None, clock: clock.clone(), ids, keep_days: 7, targets };
+        let running = objects.map(|objects| Running::new(store.clone(), objects, options.clone()));
+        (clock, store, running)
+    }
+
+    #[tokio::test]
+    async fn the_database_keeps_what_one_of_two_targets_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, store, [mut one, mut two]) = two_targets(folder.path()).await;
+        assert_eq!(one.round().await, Some(true));
+        clock.advance(Duration::from_secs(8 * 24 * 3600));
+        assert_eq!(one.upkeep().await.unwrap().entries, 0, "the second target was away all the time");
+        assert_eq!(two.round().await, Some(true));
+        assert_eq!(one.upkeep().await.unwrap().entries, 1);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_lease_of_somebody_who_died_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, store, [mut one, _]) = two_targets(folder.path()).await;
+        let mut other = Running::new(store.clone(), one.objects.clone(), one.options.clone());
+        assert_eq!(one.round().await, Some(true));
+        assert_eq!(other.round().await, Some(false));
+        clock.advance(LEASE + PACE);
+        assert_eq!((other.round().await, one.round().await), (Some(true), Some(false)));
+        store.close().await;
+    }
 }

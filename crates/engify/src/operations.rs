@@ -109,6 +109,9 @@ async fn take(ctx: Ctx, kind: BackupKind) -> Result<Value> {
     let setup = Setup::of(app.settings())?;
     let by = (app.clock(), app.ids());
     let created = Box::pin(backup::create(app.store(), &setup.plan(kind), by, &|_, _, _| ())).await?;
+    for warning in &created.warnings {
+        tracing::warn!(backup.id = %created.id, backup.warning = warning, "backup.wanting");
+    }
     serde_json::to_value(created).map_err(Error::internal)
 }
 

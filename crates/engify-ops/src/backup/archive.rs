@@ -2,18 +2,20 @@
 
 use std::path::Path;
 
-use engify_clients::objects::{FailureKind, Objects};
+use bytes::Bytes;
+use engify_clients::objects::{Content, FailureKind, Object, Objects};
 use engify_core::backup::MANIFEST;
 use engify_core::ids::BackupId;
-use engify_core::{Clock, Error, Result};
+use engify_core::{Clock, Error, Kind, Result};
 use engify_store::{Doc, Store, collections};
-use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 
 use super::layers::{Layers, Sums, Undecoded};
-use super::manifest::{self, Manifest, Part, damaged};
+use super::manifest::{Manifest, Part, damaged};
 use super::pages::{Next, Pages};
-use super::{Progress, Stage};
+use super::{Progress, Stage, list};
 use crate::contents::{self, Contents};
 use crate::scratch::Scratch;
 use crate::seal::Key;
@@ -30,13 +32,10 @@ impl Archive {
     /// Opens a backup by its id. Nothing but the manifest is read.
     ///
     /// # Errors
-    /// `not_found`, `not_a_backup`, `backup_newer`, `backup_damaged`, `wrong_key`; how the place fails.
+    /// `backup_not_found`, `not_a_backup`, `backup_newer`, `backup_damaged`, `wrong_key`; how the place fails.
     pub async fn open(objects: &Objects, id: &BackupId, key: Option<&Key>) -> Result<Self> {
-        let read = objects.get(&id.object(MANIFEST), manifest::LONGEST).await;
-        let bytes = read.map_err(|failure| match failure.kind {
-            FailureKind::Missing => missing(id, objects),
-            _ => failure.into(),
-        })?;
+        let bytes = list::small(objects, &id.object(MANIFEST)).await?;
+        let bytes = bytes.ok_or_else(|| missing(id, objects))?;
         let manifest = Manifest::read(id, &bytes)?.opened(key)?;
         Ok(Self { objects: objects.clone(), manifest, key: key.cloned() })
     }
@@ -44,6 +43,11 @@ impl Archive {
     /// What it holds.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Where it lies.
+    pub(super) fn objects(&self) -> &Objects {
+        &self.objects
     }
 
     /// Reads every byte of every part and compares its sum with the manifest's. Whoever does this before a restore touches
@@ -55,30 +59,41 @@ impl Archive {
         let total = self.manifest.bytes();
         let mut done = 0;
         for part in &self.manifest.parts {
-            let (object, mut content) = match self.objects.open(&self.key_of(part), 0).await {
-                Err(failure) if failure.kind == FailureKind::Missing => {
-                    return Err(damaged(&self.manifest.id, &format!("{} is missing", part.name)));
-                }
-                opened => opened?,
-            };
-            if object.bytes != part.stored_bytes {
-                let why =
-                    format!("{} is {} bytes long instead of {}", part.name, object.bytes, part.stored_bytes);
-                return Err(damaged(&self.manifest.id, &why));
-            }
-            let mut hash = Sha256::new();
-            while let Some(piece) = content.next().await {
-                let piece = piece?;
+            let mut bytes = self.bytes(part).await?;
+            while let Some(piece) = bytes.try_next().await? {
                 done += piece.len() as u64;
-                let hashing = tokio::task::spawn_blocking(move || hash.chain_update(&piece));
-                hash = hashing.await.map_err(Error::internal)?;
                 progress(Stage::Checking, done, total);
-            }
-            if hex::encode(hash.finalize()) != part.stored_sha256 {
-                return Err(damaged(&self.manifest.id, &format!("{} was changed", part.name)));
             }
         }
         Ok(())
+    }
+
+    /// The bytes of a part as they lie there. The stream ends well only where their sum is the manifest's.
+    ///
+    /// # Errors
+    /// `backup_damaged`; how the place fails.
+    pub(super) async fn bytes(&self, part: &Part) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let (object, content) = self.open_part(part).await?;
+        if object.bytes != part.stored_bytes {
+            let why =
+                format!("{} is {} bytes long instead of {}", part.name, object.bytes, part.stored_bytes);
+            return Err(damaged(&self.manifest.id, &why));
+        }
+        let walk = (content, Sha256::new(), self.manifest.id.clone(), part.clone());
+        let checked = stream::try_unfold(walk, |(mut content, hash, id, part)| async move {
+            let Some(piece) = content.try_next().await? else {
+                return if hex::encode(hash.finalize()) == part.stored_sha256 {
+                    Ok(None)
+                } else {
+                    Err(damaged(&id, &format!("{} was changed", part.name)))
+                };
+            };
+            let hashed = piece.clone();
+            let hashing = tokio::task::spawn_blocking(move || hash.chain_update(&hashed));
+            let hash = hashing.await.map_err(Error::internal)?;
+            Ok(Some((piece, (content, hash, id, part))))
+        });
+        Ok(checked.boxed())
     }
 
     /// The documents of a collection; none where it is empty.
@@ -89,12 +104,7 @@ impl Archive {
         let Some(part) = self.manifest.parts.iter().find(|part| part.collection == collection) else {
             return Ok(None);
         };
-        let content = match self.objects.open(&self.key_of(part), 0).await {
-            Err(failure) if failure.kind == FailureKind::Missing => {
-                return Err(damaged(&self.manifest.id, &format!("{} is missing", part.name)));
-            }
-            opened => opened?.1,
-        };
+        let (_, content) = self.open_part(part).await?;
         // Where the manifest names no key, a key that was set later plays no part.
         let key = self.manifest.key.as_ref().and(self.key.clone());
         let pages = Pages::of(content, Layers { zstd: true, key });
@@ -104,16 +114,11 @@ impl Archive {
     /// Loads all of it into a database that nobody else has open, whose journal then goes on behind the backup's position.
     ///
     /// # Errors
-    /// As [`Archive::documents`], [`Documents::next`] and [`Store::load`]; `database_newer` for a collection that this
+    /// As [`Archive::documents`], [`Documents::next`] and [`Store::load`]; `backup_newer` for a collection that this
     /// program does not know, before anything is loaded.
     pub async fn load_into(&self, store: &Store, progress: Progress<'_>) -> Result<()> {
         let known = |part: &Part| {
-            collections::named(&part.collection).ok_or_else(|| {
-                damaged(
-                    &self.manifest.id,
-                    &format!("it has a collection {} that is not ours", part.collection),
-                )
-            })
+            collections::named(&part.collection).ok_or_else(|| self.manifest.unknown(&part.collection))
         };
         let parts = self.manifest.parts.iter().map(known).collect::<Result<Vec<_>>>()?;
         let mut done = 0;
@@ -152,7 +157,17 @@ impl Archive {
         Ok(found)
     }
 
-    fn key_of(&self, part: &Part) -> String {
+    async fn open_part(&self, part: &Part) -> Result<(Object, Content)> {
+        match self.objects.open(&self.key_of(part), 0).await {
+            Err(failure) if failure.kind == FailureKind::Missing => {
+                Err(damaged(&self.manifest.id, &format!("{} is missing", part.name)))
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// The object of a part.
+    pub(super) fn key_of(&self, part: &Part) -> String {
         self.manifest.id.object(&part.name)
     }
 }
@@ -196,5 +211,5 @@ fn missing(id: &BackupId, objects: &Objects) -> Error {
         "There is no backup {id} at {}. `engify db backups` lists those that there are.",
         objects.place()
     );
-    Error::new(engify_core::Kind::NotFound, "backup_not_found", message)
+    Error::new(Kind::NotFound, "backup_not_found", message)
 }

@@ -1,47 +1,40 @@
-//! A backup a second time, at another place. Parts first, a few at a time; the manifest last, so that half a copy is none.
+//! A backup a second time, at another place. Parts first, a few at a time; the manifest last, so that half a copy is none. Every
+//! byte is compared with the manifest on its way: what counts as proven here counts as proven there.
 
-use engify_clients::objects::{FailureKind, Objects};
+use engify_clients::objects::Objects;
 use engify_core::backup::{MANIFEST, PROOF};
-use engify_core::ids::BackupId;
 use engify_core::{Error, Result};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::manifest::{self, Manifest};
+use super::{Archive, list, sweep};
 
-/// Objects that are copied together.
-const AT_ONCE: usize = 3;
+/// Parts that are copied together; each takes up to 48 MiB of memory.
+const AT_ONCE: usize = 2;
 
-/// Copies what is not there yet; a copy that was interrupted goes on where it stopped.
+/// Copies a backup; where that fails, nothing is left at the second place.
 ///
 /// # Errors
-/// How either place fails.
-pub(super) async fn copy(from: &Objects, to: &Objects, manifest: &Manifest) -> Result<()> {
-    let id = &manifest.id;
-    let parts = manifest.parts.iter().map(|part| async move {
-        let key = id.object(&part.name);
-        let there = to.head(&key).await?;
-        if there.is_some_and(|object| object.bytes == part.stored_bytes) {
-            return Ok(());
-        }
-        one(from, to, &key).await
+/// `backup_damaged`; how either place fails.
+pub(super) async fn copy(archive: &Archive, to: &Objects) -> Result<()> {
+    let copied = all(archive, to).await;
+    if copied.is_err() {
+        // What cannot be removed now is swept later.
+        let _ = sweep::discard(to, &archive.manifest().id).await;
+    }
+    copied
+}
+
+async fn all(archive: &Archive, to: &Objects) -> Result<()> {
+    let parts = archive.manifest().parts.iter().map(|part| async move {
+        to.put_stream(&archive.key_of(part), archive.bytes(part).await?).await?;
+        Ok::<_, Error>(())
     });
     stream::iter(parts).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
-    small(from, to, id, MANIFEST).await?;
-    small(from, to, id, PROOF).await
-}
-
-async fn one(from: &Objects, to: &Objects, key: &str) -> Result<()> {
-    let (_, content) = from.open(key, 0).await?;
-    to.put_stream(key, content.map_err(Error::from)).await?;
-    Ok(())
-}
-
-async fn small(from: &Objects, to: &Objects, id: &BackupId, name: &str) -> Result<()> {
-    let key = id.object(name);
-    match from.get(&key, manifest::LONGEST).await {
-        Ok(bytes) => Ok(to.put(&key, bytes).await?),
-        // A backup that was not proven has no proof.
-        Err(failure) if failure.kind == FailureKind::Missing => Ok(()),
-        Err(failure) => Err(failure.into()),
+    for name in [MANIFEST, PROOF] {
+        let key = archive.manifest().id.object(name);
+        if let Some(bytes) = list::small(archive.objects(), &key).await? {
+            to.put(&key, bytes).await?;
+        }
     }
+    Ok(())
 }

@@ -72,9 +72,12 @@ pub async fn dump(
         let differences = contents.differences(&back).join(", ");
         return Err(damaged(&format!("what came back differs in {differences}")));
     }
-    tokio::fs::rename(unfinished.path().join(DATABASE), &final_place)
-        .await
-        .map_err(|fault| unwritable(out, &fault))?;
+    let (from, to, within) = (unfinished.path().join(DATABASE), final_place.clone(), out.to_owned());
+    let renamed = tokio::task::spawn_blocking(move || {
+        std::fs::rename(from, to)?;
+        std::fs::File::open(within)?.sync_all()
+    });
+    renamed.await.map_err(Error::internal)?.map_err(|fault| unwritable(out, &fault))?;
     Ok(Dumped {
         folder: final_place,
         verified: true,
@@ -93,11 +96,7 @@ async fn write_all(
 ) -> Result<Contents> {
     let total = store.stats().await?.iter().map(|stats| stats.documents).sum();
     let layers = Layers { zstd: false, key: None };
-    let done = std::sync::atomic::AtomicU64::new(0);
-    let seen = |count| {
-        let done = done.fetch_add(count, std::sync::atomic::Ordering::Relaxed) + count;
-        progress(Stage::Taking, done, total);
-    };
+    let seen = write::counted(total, progress);
     let mut contents = Contents::default();
     for collection in collections::ALL {
         let key = layers.name(collection.name);

@@ -155,7 +155,8 @@ async fn one(objects: &Objects, id: &BackupId, proven: bool) -> Result<Option<Li
     }))
 }
 
-async fn small(objects: &Objects, key: &str) -> Result<Option<bytes::Bytes>> {
+/// A manifest or a proof; none where it is not there.
+pub(super) async fn small(objects: &Objects, key: &str) -> Result<Option<bytes::Bytes>> {
     match objects.get(key, manifest::LONGEST).await {
         Ok(bytes) => Ok(Some(bytes)),
         Err(failure) if failure.kind == FailureKind::Missing => Ok(None),
@@ -174,9 +175,17 @@ pub(super) async fn write_proof(objects: &Objects, manifest: &Manifest, at: Time
     Ok(objects.put(&manifest.id.object(PROOF), bytes.into()).await?)
 }
 
+/// Notes at the target that a backup cannot be believed any more.
+pub(super) async fn remove_proof(objects: &Objects, id: &BackupId) -> Result<()> {
+    Ok(objects.delete(&id.object(PROOF)).await?)
+}
+
 /// The objects below the name of each backup, whole or not.
-pub(super) async fn survey(objects: &Objects) -> Result<BTreeMap<BackupId, Vec<Object>>> {
-    let mut found: BTreeMap<BackupId, Vec<Object>> = BTreeMap::new();
+pub(super) type Found = BTreeMap<BackupId, Vec<Object>>;
+
+/// Looks at the names of everything that lies there.
+pub(super) async fn survey(objects: &Objects) -> Result<Found> {
+    let mut found = Found::new();
     let mut after: Option<String> = None;
     loop {
         let names = objects.list(BACKUPS, after.as_deref(), NAMES).await?;

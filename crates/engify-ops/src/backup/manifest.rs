@@ -88,6 +88,16 @@ impl Manifest {
         self.parts.iter().map(|part| part.stored_bytes).sum()
     }
 
+    /// It has a collection that this program does not know.
+    pub(super) fn unknown(&self, collection: &str) -> Error {
+        let message = format!(
+            "The backup {} has a collection {collection}, which this program does not know: Engify {} wrote it. Restore it with \
+             that version.",
+            self.id, self.engify
+        );
+        Error::new(Kind::Invalid, "backup_newer", message)
+    }
+
     pub(super) fn write(&self, key: Option<&Key>) -> Result<Vec<u8>> {
         let manifest = serde_json::value::to_raw_value(self).map_err(Error::internal)?;
         let envelope = Envelope {

@@ -4,12 +4,11 @@ use engify_clients::objects::Objects;
 use engify_core::backup::{Backup, BackupState};
 use engify_core::ids::BackupId;
 use engify_core::settings::KeepDays;
-use engify_core::tenancy::Scope;
 use engify_core::{Result, Time};
 use engify_store::Store;
 use serde::Serialize;
 
-use super::{Plan, ended, list, remember, sweep};
+use super::{EVERYTHING, Plan, ended, list, remember, sweep};
 
 /// What was deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -29,8 +28,7 @@ pub async fn prune(store: &Store, plan: &Plan<'_>, now: Time) -> Result<Pruned> 
     let Some(keep) = plan.keep else { return Ok(Pruned::default()) };
     let ids = at(plan.target, keep, now).await?;
     for id in &ids {
-        let everything = Scope::Everything("backups are of the whole installation");
-        if let Some(mut record) = store.get::<Backup>(&everything, id.as_str()).await? {
+        if let Some(mut record) = store.get::<Backup>(&EVERYTHING, id.as_str()).await? {
             record.state = BackupState::Pruned;
             remember(store, &record).await?;
         }

@@ -12,8 +12,11 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 struct World {
     folder: tempfile::TempDir,
+    data: std::path::PathBuf,
     store: Store,
     target: Objects,
+    replica: Objects,
+    keep: KeepDays,
     clock: Clock,
     ids: Ids,
 }
@@ -23,19 +26,41 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         // Files get the system's time, so the clock starts there.
         let clock = Clock::fixed(Clock::system().now());
-        let target = Target::Embedded { dir: folder.path().join("data") };
-        let store = Store::open(target, Options::new(clock.clone())).await.unwrap();
-        let target = dump::folder_of(&folder.path().join("target")).unwrap();
+        let data = folder.path().join("data");
+        let store =
+            Store::open(Target::Embedded { dir: data.clone() }, Options::new(clock.clone())).await.unwrap();
+        let [target, replica] =
+            ["target", "replica"].map(|name| dump::folder_of(&folder.path().join(name)).unwrap());
         let ids = Ids::system(clock.clone());
-        Self { folder, store, target, clock, ids }
+        Self { folder, data, store, target, replica, keep: KeepDays::default(), clock, ids }
+    }
+
+    fn plan(&self, kind: BackupKind) -> Plan<'_> {
+        let (folder, keep) = (self.data.as_path(), Some(&self.keep));
+        Plan { kind, target: &self.target, replica: None, key: None, folder, keep }
     }
 
     async fn backup(&self, kind: BackupKind) -> Result<Created> {
-        let keep = KeepDays::default();
-        let folder = self.folder.path().join("data");
-        let plan =
-            Plan { kind, target: &self.target, replica: None, key: None, folder: &folder, keep: Some(&keep) };
-        create(&self.store, &plan, (&self.clock, &self.ids), &|_, _, _| ()).await
+        create(&self.store, &self.plan(kind), (&self.clock, &self.ids), &|_, _, _| ()).await
+    }
+
+    /// A backup with something in it, and the name of a part of it.
+    async fn filled(&self) -> (BackupId, String) {
+        self.backup(BackupKind::Daily).await.unwrap();
+        self.clock.advance(Duration::from_secs(1));
+        let id = self.backup(BackupKind::Daily).await.unwrap().id;
+        let part = id.object("engify/backups.bson.zst");
+        (id, part)
+    }
+
+    /// One bit of an object becomes another one; answers how it was.
+    async fn damage(&self, key: &str) -> bytes::Bytes {
+        let whole = self.target.get(key, 1 << 20).await.unwrap();
+        let mut flipped = whole.to_vec();
+        let middle = flipped.len() / 2;
+        flipped[middle] ^= 1;
+        self.target.put(key, flipped.into()).await.unwrap();
+        whole
     }
 
     async fn record(&self, id: &BackupId) -> Backup {
@@ -114,4 +139,74 @@ async fn a_backup_holds_its_moment_and_not_its_own_record() {
     archive.load_into(scratch.store(), &|_, _, _| ()).await.unwrap();
     assert_eq!(scratch.store().journal_position().await.unwrap(), position, "the journal goes on from there");
     scratch.remove().await;
+}
+
+#[tokio::test]
+async fn a_folder_that_somebody_named_keeps_what_else_lies_there() {
+    let world = World::new().await;
+    let theirs = world.folder.path().join("target/letters");
+    std::fs::create_dir_all(theirs.join("empty")).unwrap();
+    std::fs::write(theirs.join("notes#1"), "of theirs").unwrap();
+    world.clock.advance(DAY * 2);
+    world.backup(BackupKind::Manual).await.unwrap();
+    assert!(theirs.join("empty").exists() && theirs.join("notes#1").exists());
+}
+
+#[tokio::test]
+async fn one_that_turns_out_damaged_is_proven_no_longer_and_costs_no_older_one() {
+    let world = World::new().await;
+    let (id, part) = world.filled().await;
+    let whole = world.damage(&part).await;
+    let deep = Some((world.data.as_path(), &world.clock));
+    let verified = verify((&world.target, &id), None, None, &|_, _, _| ()).await.unwrap();
+    assert!(!verified.ok && verified.failure.unwrap().contains("was changed"));
+    world.clock.advance(DAY * 40);
+    let plan = world.plan(BackupKind::Daily);
+    let pruned = prune(&world.store, &plan, world.clock.now()).await.unwrap();
+    assert!(pruned.ids.is_empty(), "the older one is the last good one");
+    assert_ne!(newest(&world.target).await.unwrap().id, id);
+    // Where it was the way to it that was damaged, it is proven anew.
+    world.target.put(&part, whole).await.unwrap();
+    assert!(verify((&world.target, &id), None, deep, &|_, _, _| ()).await.unwrap().ok);
+    assert_eq!(newest(&world.target).await.unwrap().id, id);
+}
+
+#[tokio::test]
+async fn what_was_damaged_since_its_proof_is_not_copied() {
+    let world = World::new().await;
+    let (id, part) = world.filled().await;
+    let whole = world.damage(&part).await;
+    let archive = Archive::open(&world.target, &id, None).await.unwrap();
+    let refused = copy::copy(&archive, &world.replica).await.unwrap_err();
+    assert_eq!(refused.code(), "backup_damaged");
+    assert!(list::survey(&world.replica).await.unwrap().is_empty(), "nothing is left there");
+    world.target.put(&part, whole).await.unwrap();
+    copy::copy(&archive, &world.replica).await.unwrap();
+    assert!(newest(&world.replica).await.unwrap().is_verified());
+}
+
+#[tokio::test]
+async fn halves_are_swept_at_the_second_target_too() {
+    let world = World::new().await;
+    let half = BackupId::make(&world.ids);
+    world.replica.put(&half.object("engify/users.bson.zst"), "half".into()).await.unwrap();
+    world.clock.advance(DAY * 2);
+    let plan = Plan { replica: Some(&world.replica), ..world.plan(BackupKind::Manual) };
+    let created = create(&world.store, &plan, (&world.clock, &world.ids), &|_, _, _| ()).await.unwrap();
+    let there: Vec<BackupId> = list::survey(&world.replica).await.unwrap().into_keys().collect();
+    assert_eq!(there, [created.id]);
+}
+
+#[tokio::test]
+async fn a_collection_of_a_newer_version_is_told_as_such_and_not_as_damage() {
+    let world = World::new().await;
+    let (id, _) = world.filled().await;
+    let mut manifest = Archive::open(&world.target, &id, None).await.unwrap().manifest().clone();
+    manifest.parts[0].collection = "holograms".to_owned();
+    let key = id.object(MANIFEST);
+    world.target.put(&key, manifest.write(None).unwrap().into()).await.unwrap();
+    let archive = Archive::open(&world.target, &id, None).await.unwrap();
+    let refused = archive.prove(&world.data, &world.clock, &|_, _, _| ()).await.unwrap_err();
+    assert_eq!(refused.code(), "backup_newer");
+    assert!(refused.message().contains("holograms"), "{refused}");
 }

@@ -1,5 +1,7 @@
 //! Writing the parts of a backup: a page is encoded while the next one is read and the one before is uploaded.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::Bytes;
 use engify_clients::objects::Objects;
 use engify_core::{Error, Result};
@@ -7,6 +9,7 @@ use engify_store::{Collection, Doc, Snapshot};
 use futures_util::{Stream, stream};
 
 use super::layers::{Encoder, Layers, Sums};
+use super::{Progress, Stage};
 use crate::contents;
 
 /// Writes one collection under `key`; nothing at all where it is empty. `seen` hears how many documents more were read.
@@ -32,6 +35,12 @@ pub(super) async fn part(
     };
     objects.put_stream(key, Box::pin(bytes(walk))).await?;
     Ok(sums)
+}
+
+/// Tells how far the taking is: of `total` documents, those that were read by now.
+pub(super) fn counted(total: u64, progress: Progress<'_>) -> impl Fn(u64) + Send + Sync + '_ {
+    let done = AtomicU64::new(0);
+    move |count| progress(Stage::Taking, done.fetch_add(count, Ordering::Relaxed) + count, total)
 }
 
 struct Walk<'a> {

@@ -44,18 +44,7 @@ impl Rig {
     /// Copies the live database.
     pub(super) async fn build(live: &Store, parent: &Path, (clock, ids): (&Clock, &Ids)) -> Result<Self> {
         let begun = Instant::now();
-        let parent = parent.to_owned();
-        let made = tokio::task::spawn_blocking(move || {
-            std::fs::create_dir_all(&parent)?;
-            tempfile::Builder::new().prefix("scratch-drill-").tempdir_in(parent)
-        });
-        let folder = made.await.map_err(Error::internal)?.map_err(|error| {
-            Error::unavailable(
-                "scratch_unavailable",
-                "No copy can be made for the drill. See that the data folder has room for the database three times.",
-            )
-            .because(error)
-        })?;
+        let folder = crate::scratch::folder_in(parent).await?;
         let mut rig = Self {
             target: folder_of(&folder.path().join("target"))?,
             replica: folder_of(&folder.path().join("replica"))?,
@@ -136,6 +125,7 @@ impl Rig {
                     clock: self.clock.clone(),
                     ids: self.ids.clone(),
                     keep_days: 7,
+                    targets: [&self.target, &self.replica].map(|objects| objects.place().to_string()).into(),
                 };
                 tokio::spawn(ship::run(store.clone(), objects.clone(), options, stop.clone()))
             })
@@ -219,18 +209,8 @@ impl Rig {
     /// Reads everything, writes once: the clock stops. Says what is missing of the first `expected` writes.
     pub(super) async fn serve_again(&mut self, expected: usize) -> Result<()> {
         let begun = Instant::now();
-        let store = self.store()?.clone();
-        store.check().await?;
-        let mut there = BTreeSet::new();
-        let mut snapshot = store.snapshot().await?;
-        let mut after = None;
-        loop {
-            let page = snapshot.page(&Milestone::COLLECTION, after.as_deref()).await?;
-            let Some(last) = page.last() else { break };
-            after = crate::contents::id(last);
-            there.extend(page.iter().filter_map(crate::contents::id));
-        }
-        drop(snapshot);
+        self.store()?.check().await?;
+        let there = self.milestones().await?;
         let missing: Vec<Time> = self.written[..expected]
             .iter()
             .filter(|(id, _)| !there.contains(id))
@@ -244,6 +224,18 @@ impl Rig {
         self.rto = self.go.map(|go| go.elapsed().as_secs_f64());
         self.note("serving", begun.elapsed().as_secs_f64(), &found);
         Ok(())
+    }
+
+    /// What is there of the collection that drills write to, by id.
+    pub(super) async fn milestones(&self) -> Result<BTreeSet<String>> {
+        let mut snapshot = self.store()?.snapshot().await?;
+        let (mut ids, mut after) = (BTreeSet::new(), None);
+        loop {
+            let page = snapshot.page(&Milestone::COLLECTION, after.as_deref()).await?;
+            let Some(last) = page.last() else { return Ok(ids) };
+            after = crate::contents::id(last);
+            ids.extend(page.iter().filter_map(crate::contents::id));
+        }
     }
 
     pub(super) fn count(&self) -> usize {

@@ -116,30 +116,131 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
         }
         return Ok(Found { objects: dump.clone(), base: Base::Dump(dump), way: Way::Nothing, ours: false });
     }
-    let own = named.as_ref().is_none_or(|named| named.target.is_none());
-    let id = named.as_ref().and_then(|named| named.id.clone());
-    if own && id.is_none() && wish.moment == Moment::Newest && matches!(live, Live::Open(_)) {
-        let fresh = if let Live::Open(store) = live { super::place::is_fresh(store).await? } else { true };
-        if !fresh {
-            return Err(Error::invalid(
-                "The database is there as it is. Say which backup (--from ID) or which moment (--at TIME) is to come back.",
-            ));
+    let Located { target, id } = named.unwrap_or(Located { target: None, id: None });
+    let search = Search { site, live, id: id.as_ref(), moment: wish.moment, own: target.is_none(), now };
+    if let Some(place) = target {
+        return search.at(&site.target.at(&place)?).await;
+    }
+    if let Live::Open(store) = live
+        && id.is_none()
+        && wish.moment == Moment::Newest
+        && !super::place::is_fresh(store).await?
+    {
+        return Err(Error::invalid(
+            "The database is there as it is. Say which backup (--from ID) or which moment (--at TIME) is to come back.",
+        ));
+    }
+    search.at_either().await
+}
+
+/// What is looked for at a target.
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    site: &'a Site<'a>,
+    live: &'a Live,
+    id: Option<&'a BackupId>,
+    moment: Moment,
+    /// Whether the targets are those of the settings.
+    own: bool,
+    now: Time,
+}
+
+impl Search<'_> {
+    /// At the first target; at the second one where the first is lost, or the second leads further.
+    async fn at_either(&self) -> Result<Found> {
+        let first = self.at(self.site.target).await;
+        let Some(replica) = self.site.replica.filter(|_| !self.is_enough(&first)) else { return first };
+        match (first, self.at(replica).await) {
+            (Ok(first), Ok(second)) => Ok(if second.until() > first.until() { second } else { first }),
+            (Err(error), Ok(second)) => {
+                tracing::warn!(error = %error, "the first target does not lead there; the second one is used");
+                Ok(second)
+            }
+            (first, Err(_)) => first,
         }
     }
-    let target = named.and_then(|named| named.target);
-    let (objects, listing) = listing(site, target.as_ref()).await?;
-    let listed = choose(&listing, id.as_ref(), wish.moment, &objects)?;
-    let archive = Archive::open(&objects, &listed.id, site.key).await?;
-    let ours = is_ours(live, &listed, own).await?;
-    let way = if id.is_some() && wish.moment == Moment::Newest {
-        Way::Nothing
-    } else if let Some(until) = in_database(live, &listed, wish.moment, ours).await? {
-        Way::Database { until }
-    } else {
-        shipped(site, &objects, &listed, wish.moment, now).await?
-    };
-    let base = Base::Backup { archive: Box::new(archive), listed: Box::new(listed) };
-    Ok(Found { base, objects, way, ours })
+
+    /// Whether no other target can lead further.
+    fn is_enough(&self, found: &Result<Found>) -> bool {
+        let Ok(found) = found else { return false };
+        match self.moment {
+            Moment::Position(_) => true,
+            Moment::Newest if self.id.is_some() => true,
+            Moment::Newest | Moment::Time(_) => matches!(found.way, Way::Database { .. }),
+        }
+    }
+
+    async fn at(&self, objects: &Objects) -> Result<Found> {
+        let backups = backup::list(objects).await?.backups;
+        let listed = choose(&backups, self.id, self.moment, objects)?;
+        let archive = Archive::open(objects, &listed.id, self.site.key).await?;
+        let ours = self.is_ours(&listed).await?;
+        let way = if self.id.is_some() && self.moment == Moment::Newest {
+            Way::Nothing
+        } else if ours && let Some(until) = self.in_database(&listed).await? {
+            Way::Database { until }
+        } else {
+            self.shipped(objects, &listed).await?
+        };
+        let base = Base::Backup { archive: Box::new(archive), listed: Box::new(listed) };
+        Ok(Found { base, objects: objects.clone(), way, ours })
+    }
+
+    /// Whether the live database took this backup.
+    async fn is_ours(&self, listed: &Listed) -> Result<bool> {
+        let Live::Open(store) = self.live else { return Ok(false) };
+        let everything = Scope::Everything("backups are of the whole installation");
+        Ok(self.own && store.get::<Backup>(&everything, listed.id.as_str()).await?.is_some())
+    }
+
+    /// The position, where the live database's own journal leads to the moment.
+    async fn in_database(&self, listed: &Listed) -> Result<Option<u64>> {
+        let Live::Open(store) = self.live else { return Ok(None) };
+        if store.journal_trimmed().await? > listed.position {
+            return Ok(None);
+        }
+        let end = store.journal_position().await?;
+        match self.moment {
+            Moment::Newest => Ok(Some(end)),
+            Moment::Position(position) if position <= end => Ok(Some(position)),
+            Moment::Position(position) => {
+                Err(unreachable(format!("The journal ends at position {end}; {position} was never reached.")))
+            }
+            Moment::Time(time) => last_by(store, listed.position, time).await.map(Some),
+        }
+    }
+
+    /// The way by the segments that lie there.
+    async fn shipped(&self, objects: &Objects, listed: &Listed) -> Result<Way> {
+        // A backup of a time to come was taken by a clock that was wrong: what follows it may lie under earlier days.
+        let since = if listed.created_at > self.now { Time::from_millis(0) } else { listed.created_at };
+        let trail = Trail::since(objects, since).await?;
+        let (mut names, reach) = trail.from(listed.position);
+        let until = match self.moment {
+            Moment::Newest if reach.gap => return Err(gap(&reach)),
+            Moment::Newest => reach.position,
+            Moment::Position(position) if position > reach.position => return Err(gap(&reach)),
+            Moment::Position(position) => position,
+            Moment::Time(time) => {
+                if reach.gap && reach.time.is_none_or(|last| time > last) {
+                    return Err(gap(&reach));
+                }
+                names.truncate(
+                    names.iter().rposition(|name| name.earliest <= time).map_or(0, |last| last + 1),
+                );
+                match names.last() {
+                    None => listed.position,
+                    Some(name) => {
+                        let segment = ship::trail::fetch(objects, name, self.site.key).await?;
+                        let last = segment.changes.iter().rev().find(|change| change.at <= time);
+                        last.map_or(name.after, |change| change.position).max(listed.position)
+                    }
+                }
+            }
+        };
+        names.retain(|name| name.after < until);
+        Ok(if names.is_empty() { Way::Nothing } else { Way::Shipped { names, until } })
+    }
 }
 
 /// A dump of `mongodump` that was named; a folder of one word looks like an id.
@@ -177,27 +278,6 @@ fn dump_in(folder: &Path) -> Result<Option<Objects>> {
         }
     };
     backup::dump::folder_of(&database).map(Some)
-}
-
-/// What lies at the target that was named, else at the first one; where that is lost, at the second.
-async fn listing(site: &Site<'_>, named: Option<&ObjectPlace>) -> Result<(Objects, Vec<Listed>)> {
-    if let Some(place) = named {
-        let objects = site.target.at(place)?;
-        let backups = backup::list(&objects).await?.backups;
-        return Ok((objects, backups));
-    }
-    let first = backup::list(site.target).await;
-    match (first, site.replica) {
-        (Ok(listing), _) if !listing.backups.is_empty() => Ok((site.target.clone(), listing.backups)),
-        (first, Some(replica)) => {
-            if let Err(error) = first {
-                tracing::warn!(error = %error, "the first target cannot be read; the second one is used");
-            }
-            Ok((replica.clone(), backup::list(replica).await?.backups))
-        }
-        (Ok(listing), None) => Ok((site.target.clone(), listing.backups)),
-        (Err(error), None) => Err(error),
-    }
 }
 
 /// The newest backup that is not behind the moment; one that was proven, where there is one.
@@ -243,30 +323,6 @@ fn unreachable(message: String) -> Error {
     Error::new(Kind::Invalid, "moment_unreachable", message)
 }
 
-/// Whether the live database took this backup.
-async fn is_ours(live: &Live, listed: &Listed, own: bool) -> Result<bool> {
-    let Live::Open(store) = live else { return Ok(false) };
-    let everything = Scope::Everything("backups are of the whole installation");
-    Ok(own && store.get::<Backup>(&everything, listed.id.as_str()).await?.is_some())
-}
-
-/// The position, where the live database's own journal leads to the moment.
-async fn in_database(live: &Live, listed: &Listed, moment: Moment, ours: bool) -> Result<Option<u64>> {
-    let Live::Open(store) = live else { return Ok(None) };
-    if !ours || store.journal_trimmed().await? > listed.position {
-        return Ok(None);
-    }
-    let end = store.journal_position().await?;
-    match moment {
-        Moment::Newest => Ok(Some(end)),
-        Moment::Position(position) if position <= end => Ok(Some(position)),
-        Moment::Position(position) => {
-            Err(unreachable(format!("The journal ends at position {end}; {position} was never reached.")))
-        }
-        Moment::Time(time) => last_by(store, listed.position, time).await.map(Some),
-    }
-}
-
 /// The last position with a change that was made by then. The clock may have gone back in between, so all are looked at.
 async fn last_by(store: &Store, from: u64, time: Time) -> Result<u64> {
     let (mut position, mut last) = (from, from);
@@ -280,41 +336,6 @@ async fn last_by(store: &Store, from: u64, time: Time) -> Result<u64> {
     }
 }
 
-async fn shipped(
-    site: &Site<'_>,
-    objects: &Objects,
-    listed: &Listed,
-    moment: Moment,
-    now: Time,
-) -> Result<Way> {
-    // A backup of a time to come was taken by a clock that was wrong: what follows it may lie under earlier days.
-    let since = if listed.created_at > now { Time::from_millis(0) } else { listed.created_at };
-    let trail = Trail::since(objects, since).await?;
-    let (mut names, reach) = trail.from(listed.position);
-    let until = match moment {
-        Moment::Newest if reach.gap => return Err(gap(&reach)),
-        Moment::Newest => reach.position,
-        Moment::Position(position) if position > reach.position => return Err(gap(&reach)),
-        Moment::Position(position) => position,
-        Moment::Time(time) => {
-            if reach.gap && reach.time.is_none_or(|last| time > last) {
-                return Err(gap(&reach));
-            }
-            names.truncate(names.iter().rposition(|name| name.earliest <= time).map_or(0, |last| last + 1));
-            match names.last() {
-                None => listed.position,
-                Some(name) => {
-                    let segment = ship::trail::fetch(objects, name, site.key).await?;
-                    let last = segment.changes.iter().rev().find(|change| change.at <= time);
-                    last.map_or(name.after, |change| change.position).max(listed.position)
-                }
-            }
-        }
-    };
-    names.retain(|name| name.after < until);
-    Ok(if names.is_empty() { Way::Nothing } else { Way::Shipped { names, until } })
-}
-
 fn gap(reach: &ship::Reach) -> Error {
     let time = reach.time.map_or_else(String::new, |time| format!(" ({time})"));
     unreachable(format!(
@@ -326,6 +347,7 @@ fn gap(reach: &ship::Reach) -> Error {
 
 /// Makes the journal of a database that goes on elsewhere follow what was shipped. Where all of that was restored, it
 /// simply goes on; where less was, a break says so at the target: what comes now does not follow from what is there.
+/// A database whose journal reaches as far as what was shipped is the one that ships there, and goes on by itself.
 pub(super) async fn continue_timeline(site: &Site<'_>, found: &Found, store: &Store) -> Result<()> {
     let restored = found.until().unwrap_or(0);
     let own = |place: &ObjectPlace| {
@@ -344,7 +366,7 @@ pub(super) async fn continue_timeline(site: &Site<'_>, found: &Found, store: &St
                 continue;
             }
         };
-        if last > restored {
+        if last > store.journal_position().await? {
             let mut shipper =
                 Shipper::new(store.clone(), target.clone(), site.key.cloned(), site.clock.clone());
             store.continue_journal(shipper.break_here().await?).await?;

@@ -12,25 +12,22 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Wish;
+use crate::{contents, documents};
 
 /// Stay as they are, unless the database has no account yet.
-pub const KEPT: &[&str] = &[
-    "audit_logs",
-    "audit_chain",
-    "backups",
-    "drills",
-    "jobs",
-    "schedules",
-    "messages",
-    "key_usage",
-    "shipping",
-];
+pub const KEPT: &[&str] =
+    &["audit_logs", "audit_chain", "backups", "drills", "jobs", "schedules", "messages", "key_usage"];
 
-/// Stay as they are, and are never taken from a backup.
-pub const VOLATILE: &[&str] = &["sessions", "half_sessions", "ceremonies", "oauth_tickets", "links"];
+/// Stay as they are, and are never taken from a backup: who is about to sign in, and how far a database's own journal was
+/// shipped.
+pub const VOLATILE: &[&str] =
+    &["sessions", "half_sessions", "ceremonies", "oauth_tickets", "links", "shipping"];
 
 /// The two that prove that nobody changed the log: never restored alone.
 const CHAIN: &[&str] = &["audit_logs", "audit_chain"];
+
+/// Changes of the side database that are made together.
+const TOGETHER: usize = 500;
 
 /// What did not go back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -58,7 +55,7 @@ impl Kept {
 /// Whether a collection goes back when everything does.
 pub(super) fn goes_back(collection: &Collection, fresh: bool) -> bool {
     let name = collection.name;
-    !VOLATILE.contains(&name) && name != "shipping" && (fresh || !KEPT.contains(&name))
+    !VOLATILE.contains(&name) && (fresh || !KEPT.contains(&name))
 }
 
 /// A collection that somebody named.
@@ -69,15 +66,7 @@ pub(super) fn alone(name: &str) -> Result<&'static Collection> {
             format!("{name} cannot be restored alone: its lines are sealed into a chain that goes on"),
         ));
     }
-    known(name)
-}
-
-/// A collection by its name.
-pub(super) fn known(name: &str) -> Result<&'static Collection> {
-    collections::named(name).ok_or_else(|| {
-        let names: Vec<&str> = collections::ALL.iter().map(|collection| collection.name).collect();
-        Error::field("collection", format!("{name} is none of {}", names.join(", ")))
-    })
+    documents::named(name)
 }
 
 /// Brings what must not come back to life from the live database into the side database.
@@ -101,8 +90,10 @@ pub(super) async fn keep(
                 }) else {
                     continue;
                 };
-                let (position, at) = (0, Time::from_millis(0));
-                changes.push(Change { position, at, collection: collection.name.to_owned(), id, document });
+                changes.push(change(collection, id, document));
+                if changes.len() >= TOGETHER {
+                    side.apply(std::mem::take(&mut changes)).await?;
+                }
             }
         }
         side.apply(changes).await?;
@@ -155,22 +146,21 @@ fn account(difference: Difference, revive: bool, kept: &mut Kept) -> Option<Opti
 
 /// Takes sessions and the like out of a database that is to take the place of one that is gone.
 pub(super) async fn forget_visitors(side: &Store) -> Result<Kept> {
-    for name in VOLATILE.iter().chain(&["shipping"]) {
+    for name in VOLATILE {
         let Some(collection) = collections::named(name) else { continue };
         loop {
             let page = side.snapshot().await?.page(collection, None).await?;
             if page.is_empty() {
                 break;
             }
-            let gone = |doc: &Doc| Change {
-                position: 0,
-                at: Time::from_millis(0),
-                collection: collection.name.to_owned(),
-                id: crate::contents::id(doc).unwrap_or_default(),
-                document: None,
-            };
+            let gone = |doc| change(collection, contents::id(doc).unwrap_or_default(), None);
             side.apply(page.iter().map(gone).collect()).await?;
         }
     }
     Ok(Kept::default())
+}
+
+/// A change of the side database, which is in nobody's journal.
+fn change(collection: &Collection, id: String, document: Option<Doc>) -> Change {
+    Change { position: 0, at: Time::from_millis(0), collection: collection.name.to_owned(), id, document }
 }

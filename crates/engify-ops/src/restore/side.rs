@@ -16,7 +16,7 @@ use super::find::{Base, Found, Way};
 use super::place::FILE;
 use super::{Kept, Live, Site};
 use crate::backup::{self, Progress, Stage};
-use crate::contents;
+use crate::contents::{self, Contents};
 use crate::scratch::Scratch;
 use crate::ship;
 
@@ -71,15 +71,8 @@ impl Side {
         if let (Base::Backup { archive, .. }, Way::Nothing) = (&found.base, &found.way)
             && !kept.changed_something()
         {
-            let wanted = archive.manifest().contents();
-            let differences: Vec<String> = wanted
-                .differences(&contents)
-                .into_iter()
-                // What never comes from a backup may have been taken out already.
-                .filter(|line| {
-                    !super::VOLATILE.iter().chain(&["shipping"]).any(|name| line.starts_with(name))
-                })
-                .collect();
+            let differences =
+                returning(archive.manifest().contents()).differences(&returning(contents.clone()));
             if !differences.is_empty() {
                 return Err(unverified(&format!(
                     "it differs from the manifest in {}",
@@ -107,14 +100,20 @@ impl Side {
         let placed = placed.map_err(Error::internal)?.map_err(|error| {
             Error::unavailable(
                 "database_unavailable",
-                "The restored file cannot be put into the data folder. Give this account the right to write there, and run \
-                 the same again.",
+                "The restored file cannot be put into the data folder. See that the disk has room and that this account may write \
+                 there, and run the same again.",
             )
             .because(error)
         })?;
         self.scratch.remove().await;
         Ok(placed.map(|path| path.display().to_string()))
     }
+}
+
+/// Without what never comes from a backup, and may have been taken out already.
+fn returning(mut contents: Contents) -> Contents {
+    contents.0.retain(|name, _| !super::VOLATILE.contains(&name.as_str()));
+    contents
 }
 
 async fn replay(
@@ -151,6 +150,10 @@ async fn replay(
                 reached = last.position;
                 store.apply(within(changes, *until)).await?;
                 progress(Stage::Replaying, reached.min(*until).saturating_sub(from), all);
+            }
+            // A server takes old entries away while this goes on.
+            if live.journal_trimmed().await? > from {
+                return Err(shortened());
             }
         }
     }
@@ -190,6 +193,15 @@ async fn probe(store: &Store) -> Result<()> {
     Ok(())
 }
 
+/// A piece of the journal went before it was read. Nothing was touched.
+fn shortened() -> Error {
+    Error::unavailable(
+        "journal_shortened",
+        "Old entries of the database's journal were removed while they were read. Run the same again: it begins with what was \
+         shipped.",
+    )
+}
+
 /// What was built is not what should be there. Nothing was touched.
 pub(super) fn unverified(why: &str) -> Error {
     Error::new(
@@ -201,33 +213,96 @@ pub(super) fn unverified(why: &str) -> Error {
     )
 }
 
-/// Write-ahead logs that belong to another file would be taken for this one's: they go first.
+/// The files of a write-ahead log, behind the database's name. Beside another file than their own they would be taken for its.
+const LOGS: [&str; 2] = ["-wal", "-shm"];
+
 fn put_in_place(from: &Path, folder: &Path, aside: Option<Time>) -> std::io::Result<Option<PathBuf>> {
+    if beside(from, LOGS[0]).metadata().is_ok_and(|log| log.len() > 0) {
+        return Err(std::io::Error::other("not all of the side database is in its file"));
+    }
     std::fs::create_dir_all(folder)?;
     let to = folder.join(FILE);
     std::fs::File::open(from)?.sync_all()?;
-    let mut moved = None;
-    if let Some(now) = aside
-        && to.exists()
-    {
-        let name = format!("{FILE}.damaged-{}", now.millis());
-        for ending in ["-wal", "-shm"] {
-            let log = folder.join(format!("{FILE}{ending}"));
-            if log.exists() {
-                std::fs::rename(&log, folder.join(format!("{name}{ending}")))?;
-            }
-        }
-        let path = folder.join(name);
-        std::fs::rename(&to, &path)?;
-        moved = Some(path);
+    let aside = aside.map(|now| folder.join(format!("{FILE}.damaged-{}", now.millis())));
+    if let Some(aside) = &aside {
+        // Before its log: without that, it might pass for whole.
+        std::fs::rename(&to, aside)?;
     }
-    for ending in ["-wal", "-shm"] {
-        match std::fs::remove_file(folder.join(format!("{FILE}{ending}"))) {
+    for ending in LOGS {
+        let log = beside(&to, ending);
+        let gone = match &aside {
+            Some(aside) => std::fs::rename(&log, beside(aside, ending)),
+            None => std::fs::remove_file(&log),
+        };
+        match gone {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
     std::fs::rename(from, &to)?;
-    std::fs::File::open(folder)?.sync_all()?;
-    Ok(moved)
+    // The folder too may be new.
+    for folder in std::path::absolute(folder)?.ancestors().take(2) {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(aside)
+}
+
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A side database's file, and a data folder with a damaged one and its log.
+    fn prepared() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let (from, folder) = (root.path().join("side.db"), root.path().join("data"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(&from, "new").unwrap();
+        fs::write(folder.join(FILE), "old").unwrap();
+        fs::write(beside(&folder.join(FILE), "-wal"), "log").unwrap();
+        (root, from, folder)
+    }
+
+    fn read(folder: &Path, name: &str) -> String {
+        fs::read_to_string(folder.join(name)).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_damaged_file_goes_aside_with_its_log() {
+        let (_root, from, folder) = prepared();
+        let aside = put_in_place(&from, &folder, Some(Time::from_millis(7))).unwrap().unwrap();
+        assert_eq!(aside, folder.join("engify.db.damaged-7"));
+        assert_eq!((read(&folder, FILE), read(&folder, "engify.db-wal")), ("new".to_owned(), String::new()));
+        assert_eq!(
+            read(&folder, "engify.db.damaged-7") + &read(&folder, "engify.db.damaged-7-wal"),
+            "oldlog"
+        );
+    }
+
+    #[test]
+    fn a_file_is_never_left_without_its_log() {
+        let (_root, from, folder) = prepared();
+        // The file cannot be moved there.
+        fs::create_dir_all(folder.join("engify.db.damaged-7/in-the-way")).unwrap();
+        put_in_place(&from, &folder, Some(Time::from_millis(7))).unwrap_err();
+        assert_eq!(
+            (read(&folder, FILE), read(&folder, "engify.db-wal")),
+            ("old".to_owned(), "log".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_file_that_lacks_what_is_in_its_log_is_put_nowhere() {
+        let (_root, from, folder) = prepared();
+        fs::write(beside(&from, "-wal"), "not carried over").unwrap();
+        put_in_place(&from, &folder, None).unwrap_err();
+        assert_eq!(read(&folder, FILE), "old");
+    }
 }

@@ -15,7 +15,7 @@ use engify_ops::ship::Shipper;
 use engify_store::{Options, Store, Target};
 use serde_json::json;
 
-use crate::rig::{Rig, at, put, read};
+use crate::rig::{Rig, at, copy, put, read};
 
 /// Set for children only: the folder they work in, what they do, to which position they restore.
 const FOLDER: &str = "ENGIFY_TEST_KILLED_FOLDER";
@@ -284,19 +284,5 @@ async fn killed_at_any_point_nothing_acknowledged_is_lost_and_any_moment_comes_b
         );
         acknowledged = then.keys().cloned().collect();
         store.close().await;
-    }
-}
-
-/// All objects of a target to another one.
-async fn copy(from: &Objects, to: &Objects) {
-    let mut after: Option<String> = None;
-    loop {
-        let page = from.list("", after.as_deref(), 500).await.unwrap();
-        let Some(last) = page.last() else { return };
-        after = Some(last.key.clone());
-        for object in page {
-            let bytes = from.get(&object.key, 1 << 30).await.unwrap();
-            to.put(&object.key, bytes).await.unwrap();
-        }
     }
 }

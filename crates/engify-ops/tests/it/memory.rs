@@ -6,7 +6,8 @@ use std::process::Command;
 use engify_core::{Clock, Ids};
 use engify_ops::backup::dump::folder_of;
 use engify_ops::restore::{self, Live, Site, Wish};
-use engify_store::{Doc, Options, Store, Target, collections};
+use engify_ops::ship::Shipper;
+use engify_store::{Batch, Doc, Options, Store, Target, collections};
 use serde_json::json;
 
 use crate::killed::variable;
@@ -40,11 +41,29 @@ async fn child_backs_up_and_restores() {
         keep: None,
     };
     Box::pin(engify_ops::backup::create(&store, &plan, (&clock, &ids), &|_, _, _| ())).await.unwrap();
-    store.close().await;
     println!("\nbackup {}", peak());
+    journal(&store).await;
+    let mut shipper = Shipper::new(store.clone(), objects.clone(), None, clock.clone());
+    assert!(shipper.round().await.unwrap().segments > 0);
+    store.close().await;
     let live = Live::Missing(folder.join("elsewhere"));
     Box::pin(restore::restore(&site, &Wish::default(), live, false, &|_, _, _| ())).await.unwrap();
     println!("\nrestore {}", peak());
+}
+
+/// Writes what is done again behind the backup: segments as large as they get, of documents that are far larger in memory.
+async fn journal(store: &Store) {
+    let ratings = collections::named("ratings").unwrap();
+    let fields: Doc = (0..600).map(|number| (format!("f{number}"), number.into())).collect();
+    for batch in 0..if variable("ENGIFY_DEEP").is_some() { 80 } else { 1 } {
+        let batch = (0..100).fold(Batch::new(), |all, number| {
+            let id = format!("large-{batch}-{number}");
+            let mut doc = fields.clone();
+            doc.insert("_id".to_owned(), id.clone().into());
+            all.document(ratings, id, Some(doc))
+        });
+        store.write(batch).await.unwrap();
+    }
 }
 
 /// The most that this process ever had resident, bytes; 0 where the system does not say.

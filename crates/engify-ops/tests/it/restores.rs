@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use engify_core::Clock;
-use engify_ops::restore::{Live, Wish};
-use engify_ops::ship::Trail;
+use engify_ops::backup::Stage;
+use engify_ops::backup::dump::folder_of;
+use engify_ops::restore::{self, Live, Site, Wish};
+use engify_ops::ship::{Shipper, Trail};
 use serde_json::json;
 
-use crate::rig::{Rig, at, at_time, contents, put, read, remove, some};
+use crate::rig::{Rig, at, at_time, contents, copy, put, read, remove, some};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_moment_comes_back_where_the_machine_is_lost() {
@@ -307,5 +309,81 @@ async fn empty_files_and_old_halves_at_the_target_are_seen_for_what_they_are() {
     rig.lose();
     let store = rig.recover(&Wish::default()).await;
     assert_eq!(contents(&store).await.0.get("ratings"), before.0.get("ratings"));
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_targets_the_one_that_leads_further_is_taken() {
+    let rig = Rig::new();
+    let replica = folder_of(&rig.folder.path().join("replica")).unwrap();
+    let store = rig.inhabited().await;
+    rig.back_up(&store).await;
+    copy(&rig.target, &replica).await;
+    let mut second = Shipper::new(store.clone(), replica.clone(), None, rig.clock.clone());
+    put(&store, "ratings", "early", json!({"stars": 1})).await;
+    rig.shipper(&store).round().await.unwrap();
+    // From now on the first target takes nothing, and can still be read.
+    put(&store, "ratings", "late", json!({"stars": 2})).await;
+    second.round().await.unwrap();
+    let before = contents(&store).await;
+    store.close().await;
+    for wish in [Wish::default(), at_time(rig.clock.now())] {
+        rig.lose();
+        let site = Site { replica: Some(&replica), ..rig.site() };
+        let missing = Live::Missing(rig.data());
+        let restored = Box::pin(restore::restore(&site, &wish, missing, false, &|_, _, _| ())).await.unwrap();
+        assert_eq!(restored.plan.from, replica.place().to_string());
+        let store = rig.open().await;
+        assert_eq!(contents(&store).await, before);
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_from_the_journal_while_it_is_read_is_a_gap() {
+    let rig = Rig::new();
+    let store = rig.inhabited().await;
+    rig.back_up(&store).await;
+    let end = put(&store, "ratings", "r", json!({"stars": 1})).await;
+    let later = rig.clock.now().plus(Duration::from_secs(3600));
+    let trim = |stage, _, _| {
+        if stage == Stage::Loading {
+            let trim = store.trim_journal(end, later);
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(trim)).unwrap();
+        }
+    };
+    let wish = Wish { collections: vec!["ratings".to_owned()], ..at(end) };
+    let live = Live::Open(store.clone());
+    let refused = Box::pin(restore::restore(&rig.site(), &wish, live, false, &trim)).await.unwrap_err();
+    assert_eq!(refused.code(), "journal_shortened", "{refused}");
+    assert_eq!(read(&store, "ratings").await.len(), 1, "nothing was touched");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_the_database_does_not_know_leaves_its_journal_whole() {
+    let rig = Rig::new();
+    let store = rig.inhabited().await;
+    rig.back_up(&store).await;
+    let early = put(&store, "ratings", "a", json!({"stars": 1})).await;
+    put(&store, "ratings", "b", json!({"stars": 2})).await;
+    let unknown = rig.back_up(&store).await;
+    rig.shipper(&store).round().await.unwrap();
+    store.close().await;
+    rig.lose();
+    // Here it was not taken yet.
+    let store = rig.recover(&at(early)).await;
+    put(&store, "ratings", "c", json!({"stars": 3})).await;
+    rig.shipper(&store).round().await.unwrap();
+    let collections = vec!["ratings".to_owned()];
+    let wish = Wish { from: Some(unknown.to_string()), collections, ..Wish::default() };
+    rig.restore(&wish, Live::Open(store.clone())).await.unwrap();
+    put(&store, "ratings", "d", json!({"stars": 4})).await;
+    rig.shipper(&store).round().await.unwrap();
+    let before = contents(&store).await;
+    store.close().await;
+    rig.lose();
+    let store = rig.recover(&Wish::default()).await;
+    assert_eq!(contents(&store).await, before, "no gap was made");
     store.close().await;
 }

@@ -156,7 +156,7 @@ pub(crate) async fn read(store: &Store, name: &str) -> Vec<Doc> {
 /// What it holds, without what never comes back from a backup.
 pub(crate) async fn contents(store: &Store) -> Contents {
     let mut contents = contents::of(&mut store.snapshot().await.unwrap(), &|_| ()).await.unwrap();
-    contents.0.retain(|name, _| !VOLATILE.contains(&name.as_str()) && name != "shipping");
+    contents.0.retain(|name, _| !VOLATILE.contains(&name.as_str()));
     contents
 }
 
@@ -165,4 +165,18 @@ pub(crate) async fn some(store: &Store, names: &[&str]) -> Contents {
     let mut contents = contents(store).await;
     contents.0.retain(|name, _| names.contains(&name.as_str()));
     contents
+}
+
+/// All objects of a target to another one.
+pub(crate) async fn copy(from: &Objects, to: &Objects) {
+    let mut after: Option<String> = None;
+    loop {
+        let page = from.list("", after.as_deref(), 500).await.unwrap();
+        let Some(last) = page.last() else { return };
+        after = Some(last.key.clone());
+        for object in page {
+            let bytes = from.get(&object.key, 1 << 30).await.unwrap();
+            to.put(&object.key, bytes).await.unwrap();
+        }
+    }
 }

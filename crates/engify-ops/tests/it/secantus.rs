@@ -93,6 +93,60 @@ async fn a_restore_into_mongodb_that_was_killed_keeps_it_closed_until_the_next_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_that_is_taken_up_ends_as_if_it_had_not_been_killed() {
+    let clock = Clock::fixed(Clock::system().now());
+    let rig = Rig::with(clock.clone());
+    let target = mongo("restore-taken-up").await;
+    let store = Store::open(target.clone(), Options::new(clock.clone())).await.unwrap();
+    let at = "2026-11-22T18:04:05.123Z";
+    let person = |disabled: Option<&str>| {
+        json!({"email": "eve@example.com", "name": "Eve", "role": "user", "organizationId": null, "passwordHash": null,
+            "factors": [], "emailVerifiedAt": at, "disabledAt": disabled, "lastSignInAt": null, "createdAt": at, "updatedAt": at})
+    };
+    let key = |number: usize, name: &str| json!({"userId": "eve", "keyHash": number.to_string(), "name": name, "revokedAt": null});
+    put(&store, "users", "eve", person(None)).await;
+    for number in 0..120 {
+        put(&store, "api_keys", &format!("k{number:03}"), key(number, "before")).await;
+    }
+    let id = rig.back_up(&store).await;
+    let mut switched_off = person(Some(at));
+    switched_off["name"] = "Eva".into();
+    put(&store, "users", "eve", switched_off).await;
+    for number in 0..120 {
+        put(&store, "api_keys", &format!("k{number:03}"), key(number, "after")).await;
+    }
+    store.close().await;
+    let collections = vec!["users".to_owned(), "api_keys".to_owned()];
+    let wish = Wish { from: Some(id.to_string()), collections, ..Wish::default() };
+    // Killed as soon as something of each was written.
+    for collection in ["users", "api_keys"] {
+        clock.advance(std::time::Duration::from_secs(120));
+        let live = Live::at(target.clone(), &clock).await.unwrap();
+        let Live::Open(store) = &live else { panic!("a server is always there") };
+        let mut feed = store.changes();
+        let written = async {
+            while feed.recv().await.unwrap().iter().all(|change| change.collection != collection) {}
+        };
+        tokio::select! {
+            biased;
+            () = written => {}
+            done = rig.restore(&wish, live.clone()) => panic!("it was to be killed: {done:?}"),
+        }
+        live.close().await;
+    }
+    clock.advance(std::time::Duration::from_secs(120));
+    let live = Live::at(target.clone(), &clock).await.unwrap();
+    let restored = rig.restore(&wish, live.clone()).await.unwrap();
+    live.close().await;
+    let store = Store::open(target, Options::new(clock)).await.unwrap();
+    let users = read(&store, "users").await;
+    assert!(users.len() == 1 && !users[0]["disabledAt"].is_null(), "switched off is switched off: {users:?}");
+    let keys = read(&store, "api_keys").await;
+    assert!(keys.len() == 120 && keys.iter().all(|key| key["name"] == "before"), "{restored:?}");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_machines_that_share_a_mongodb_one_takes_a_backup_at_a_time() {
     let clock = Clock::fixed(Clock::system().now());
     let (here, there) = (Rig::with(clock.clone()), Rig::with(clock.clone()));

@@ -97,42 +97,62 @@ impl Store {
         }
     }
 
-    /// First whatever is too much or otherwise goes, so that values that must be unique are free; then what is missing
-    /// comes. Done again after a kill, it goes on where it was.
+    /// Documents that are otherwise or missing come first, each in one step; then whatever is too much goes. So none that stays is
+    /// away in between, and whoever looks again after a kill finds the same to be done. Only where a value that must be unique
+    /// is still somewhere else, that makes room first.
     async fn replace_in_steps(&self, side: &Store, collections: &[&'static Collection]) -> Result<Replaced> {
-        let mut replaced = Replaced::default();
+        let mut done = Done::default();
         for collection in collections {
-            let (mut gone, mut back) = (0, 0);
-            for removing in [true, false] {
-                // A moment of its own for each: MongoDB keeps one for minutes only.
-                let (mut live, mut wanted) = (self.snapshot().await?, side.snapshot().await?);
-                let mut walk = Comparison::new(collection, &mut live, &mut wanted);
-                let mut batch = Batch::new();
-                while let Some(difference) = walk.next().await? {
-                    match (removing, difference.before, difference.after) {
-                        (true, Some(_), after) => {
-                            gone += u64::from(after.is_none());
-                            replaced.replaced += u64::from(after.is_some());
-                            batch = batch.document(collection, difference.id, None);
-                        }
-                        (false, _, Some(doc)) => {
-                            back += 1;
-                            batch = batch.document(collection, difference.id, Some(doc));
-                        }
-                        _ => {}
-                    }
-                    if batch.len() >= TOGETHER {
-                        self.step(std::mem::take(&mut batch)).await?;
-                    }
+            let mut put = self.pass(side, collection, Pass::Put, &mut done).await;
+            for room in [Pass::Remove, Pass::Clear] {
+                if put.as_ref().is_err_and(|taken| taken.code() == "duplicate") {
+                    self.pass(side, collection, room, &mut done).await?;
+                    put = self.pass(side, collection, Pass::Put, &mut done).await;
                 }
-                self.step(batch).await?;
             }
-            replaced.removed += gone;
-            replaced.inserted += back;
+            put?;
+            self.pass(side, collection, Pass::Remove, &mut done).await?;
         }
-        replaced.inserted = replaced.inserted.saturating_sub(replaced.replaced);
-        replaced.position = self.journal_position().await?;
-        Ok(replaced)
+        Ok(Replaced {
+            inserted: done.inserted.saturating_sub(done.cleared),
+            replaced: done.replaced + done.cleared,
+            removed: done.removed,
+            position: self.journal_position().await?,
+        })
+    }
+
+    /// One walk through a collection of both.
+    async fn pass(&self, side: &Store, collection: &Collection, pass: Pass, done: &mut Done) -> Result<()> {
+        // A moment of its own for each: MongoDB keeps one for minutes only.
+        let (mut live, mut wanted) = (self.snapshot().await?, side.snapshot().await?);
+        let mut walk = Comparison::new(collection, &mut live, &mut wanted);
+        let (mut batch, mut step) = (Batch::new(), *done);
+        while let Some(difference) = walk.next().await? {
+            let document = match (pass, &difference.before, difference.after) {
+                (Pass::Put, before, Some(doc)) => {
+                    let count = if before.is_some() { &mut step.replaced } else { &mut step.inserted };
+                    *count += 1;
+                    Some(doc)
+                }
+                (Pass::Remove, Some(_), None) => {
+                    step.removed += 1;
+                    None
+                }
+                (Pass::Clear, Some(_), Some(_)) => {
+                    step.cleared += 1;
+                    None
+                }
+                _ => continue,
+            };
+            batch = batch.document(collection, difference.id, document);
+            if batch.len() >= TOGETHER {
+                self.step(std::mem::take(&mut batch)).await?;
+                *done = step;
+            }
+        }
+        self.step(batch).await?;
+        *done = step;
+        Ok(())
     }
 
     async fn step(&self, batch: Batch) -> Result<()> {
@@ -142,4 +162,25 @@ impl Store {
             Backend::Sqlite(_) => Ok(()),
         }
     }
+}
+
+/// What a walk through both databases does.
+#[derive(Debug, Clone, Copy)]
+enum Pass {
+    /// What is missing or otherwise becomes as it should be.
+    Put,
+    /// What is too much goes.
+    Remove,
+    /// What is otherwise goes, to come again.
+    Clear,
+}
+
+/// What was written by now.
+#[derive(Debug, Clone, Copy, Default)]
+struct Done {
+    inserted: u64,
+    replaced: u64,
+    removed: u64,
+    /// Counted again when they come.
+    cleared: u64,
 }

@@ -228,8 +228,13 @@ pub(super) fn backup_key(environment: &Environment, report: Report) -> Ended {
 /// Writes a line of the audit log about what was done: that it cannot be written does not undo it.
 pub(super) async fn note(store: &Store, line: &AuditEntry) {
     if let Err(error) = audit::write(store, line).await {
-        printer::talk(format_args!("warning: the audit log does not tell of this: {}", error.message()));
+        untold(&error);
     }
+}
+
+/// Says that the audit log lacks a line.
+pub(super) fn untold(error: &Error) {
+    printer::talk(format_args!("warning: the audit log does not tell of this: {}", error.message()));
 }
 
 /// What the settings say, at another target where one is named.

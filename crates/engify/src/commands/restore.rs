@@ -13,7 +13,7 @@ use engify_ops::restore::{self, Live, Moment, Plan, Restored, Site, Wish};
 use engify_store::{Options, Store, Target};
 use serde_json::json;
 
-use super::backup::{Bars, note};
+use super::backup::{Bars, note, untold};
 use super::begin;
 use crate::cli::{Diff, Drill, Restore};
 use crate::environment::Environment;
@@ -69,10 +69,15 @@ pub(super) async fn restore(environment: &Environment, options: Restore) -> Ende
         _ if options.dry_run => {}
         (Live::Open(store), Ok(_)) => note(store, &started).await,
         (Live::Open(store), Err(_)) => note(store, &line(Outcome::Failed)).await,
+        // What was restored is told, whatever becomes of its line in the log.
         (Live::Missing(_) | Live::Damaged(_), Ok(_)) => {
-            let store = Store::open(into, Options::new(clock.clone())).await?;
-            note(&store, &started).await;
-            store.close().await;
+            match Store::open(into, Options::new(clock.clone())).await {
+                Ok(store) => {
+                    note(&store, &started).await;
+                    store.close().await;
+                }
+                Err(error) => untold(&error),
+            }
         }
         (Live::Missing(_) | Live::Damaged(_), Err(_)) => {}
     }

@@ -1,6 +1,7 @@
 //! The journal goes to the backup targets while the server runs.
 
 use engify_app::App;
+use engify_clients::objects::Objects;
 use engify_core::Result;
 use engify_ops::backup::Setup;
 use engify_ops::ship;
@@ -18,14 +19,16 @@ impl Shipping {
     pub(super) fn start(app: &App) -> Result<Self> {
         let settings = app.settings();
         let Setup { target, replica, key, .. } = Setup::of(settings)?;
+        let targets: Vec<Objects> = std::iter::once(target).chain(replica).collect();
         let options = ship::Options {
             key,
             clock: app.clock().clone(),
             ids: app.ids().clone(),
             keep_days: settings.backups.journal_days,
+            targets: targets.iter().map(|objects| objects.place().to_string()).collect(),
         };
         let shipping = Self { tasks: TaskTracker::new(), stop: CancellationToken::new() };
-        for objects in [Some(target), replica].into_iter().flatten() {
+        for objects in targets {
             let work = ship::run(app.store().clone(), objects, options.clone(), shipping.stop.clone());
             shipping.tasks.spawn(work);
         }
