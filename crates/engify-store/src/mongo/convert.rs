@@ -15,11 +15,9 @@ use crate::Doc;
 /// How deep a document may nest. MongoDB stops at 100 levels; the journal's entry and a margin are ours.
 const DEPTH: usize = 90;
 
-/// A document as BSON, to be worked on.
-///
-/// # Errors
-/// As [`raw`].
-pub(crate) fn document(doc: &Doc) -> Result<Document> {
+/// A document as BSON, for tests to look into.
+#[cfg(test)]
+fn document(doc: &Doc) -> Result<Document> {
     Document::try_from(raw(doc)?).map_err(Error::internal)
 }
 
