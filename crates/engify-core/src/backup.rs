@@ -145,7 +145,7 @@ pub struct Drill {
     pub finished_at: Time,
     /// From "go" to verified reads and writes, seconds; none where it did not get there.
     pub rto_seconds: Option<f64>,
-    /// The age of the newest acknowledged write that is missing, seconds; 0 where none is.
+    /// How far before the disaster the oldest acknowledged write lies that is missing, seconds; 0 where none is.
     pub rpo_seconds: Option<f64>,
     /// What was hoped for.
     pub goals: DrillGoals,

@@ -18,6 +18,9 @@ const ALL: Scope = Scope::Everything("the operator looks after the whole install
 /// Documents of one write.
 const TOGETHER: usize = 200;
 
+/// Bytes of a file after which no further document joins a write.
+const TOGETHER_BYTES: u64 = 4 * 1024 * 1024;
+
 /// The longest line that is read: MongoDB's largest document, written out.
 const LONGEST_LINE: u64 = 64 * 1024 * 1024;
 
@@ -166,7 +169,7 @@ async fn columns(snapshot: &mut Snapshot, collection: &Collection) -> Result<Vec
 }
 
 /// Reads a file into a collection: new documents are added, those with an id that is there are replaced. All of it is read
-/// and checked first; with `really` it is then written, 200 documents at a time, and the audit log tells of it together with
+/// and checked first; with `really` it is then written, 200 documents or about 4 MiB at a time, and the audit log tells of it together with
 /// the first of them. The same again changes nothing.
 ///
 /// # Errors
@@ -188,7 +191,7 @@ pub async fn import(
     let target = Target::new("collection", collection.name);
     let line = audit::line(by, (Action::CollectionImported, Outcome::Success), target, details);
     let mut documents = Documents::open(file, format).await?;
-    let (mut batch, mut count) = (Batch::new().insert(&line)?, 0);
+    let (mut batch, mut written, mut count) = (Batch::new().insert(&line)?, 0, 0);
     loop {
         let next = documents.next().await?;
         let ended = next.is_none();
@@ -201,8 +204,9 @@ pub async fn import(
                 batch = batch.put_document(collection, doc)?;
             }
         }
-        if batch.len() >= TOGETHER || ended {
+        if batch.len() >= TOGETHER || documents.bytes - written >= TOGETHER_BYTES || ended {
             store.write(std::mem::take(&mut batch)).await?;
+            written = documents.bytes;
             seen(count);
         }
         if ended {
@@ -253,12 +257,14 @@ struct Documents {
     input: BufReader<Box<dyn AsyncRead + Unpin + Send>>,
     format: Format,
     number: u64,
+    /// What was read by now.
+    bytes: u64,
 }
 
 impl Documents {
     async fn open(file: &Path, format: Format) -> Result<Self> {
         let opened = tokio::fs::File::open(file).await.map_err(|fault| unreadable(file, &fault))?;
-        Ok(Self { input: BufReader::new(Box::new(opened)), format, number: 0 })
+        Ok(Self { input: BufReader::new(Box::new(opened)), format, number: 0, bytes: 0 })
     }
 
     async fn next(&mut self) -> Result<Option<(String, Result<Doc, String>)>> {
@@ -280,6 +286,7 @@ impl Documents {
                 return Ok(None);
             }
             self.number += 1;
+            self.bytes += read as u64;
             let place = format!("line {}", self.number);
             let text = line.trim_ascii();
             let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
@@ -313,6 +320,7 @@ impl Documents {
         let mut bytes = vec![0; bson::length(beginning).ok_or_else(damaged)?];
         bytes[..4].copy_from_slice(&beginning);
         self.input.read_exact(&mut bytes[4..]).await.map_err(|_| damaged())?;
+        self.bytes += bytes.len() as u64;
         let doc = bson::decode(&bytes).map_err(|_| damaged())?;
         Ok(Some((place, Ok(doc))))
     }

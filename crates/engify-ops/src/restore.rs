@@ -140,7 +140,7 @@ pub async fn plan(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Plan> {
 /// # Errors
 /// `restore_running`; `server_running` where the file is to be put into its place and a server uses the folder; as [`plan`];
 /// `backup_damaged`, `journal_damaged`, `journal_shortened`, `wrong_key` before anything is touched; `restore_unverified` where
-/// the side database is not as it should be, or the live one is not equal to it.
+/// the side database is not as it should be, or the live one is not equal to it; `dump_foreign` for a dump of another program.
 pub async fn restore(
     site: &Site<'_>,
     wish: &Wish,

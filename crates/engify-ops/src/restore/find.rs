@@ -172,7 +172,7 @@ impl Search<'_> {
 
     async fn at(&self, objects: &Objects) -> Result<Found> {
         let backups = backup::list(objects).await?.backups;
-        let listed = choose(&backups, self.id, self.moment, objects)?;
+        let listed = self.choose(&backups, objects)?;
         let archive = Archive::open(objects, &listed.id, self.site.key).await?;
         let ours = self.is_ours(&listed).await?;
         let way = if self.id.is_some() && self.moment == Moment::Newest {
@@ -184,6 +184,38 @@ impl Search<'_> {
         };
         let base = Base::Backup { archive: Box::new(archive), listed: Box::new(listed) };
         Ok(Found { base, objects: objects.clone(), way, ours })
+    }
+
+    /// The newest backup that is not behind the moment; one that was proven, where there is one. With a key, one that is not
+    /// encrypted only where no other leads there: whoever may write to the target can have made it.
+    fn choose(&self, backups: &[Listed], objects: &Objects) -> Result<Listed> {
+        let place = objects.place();
+        if let Some(id) = self.id {
+            let listed = backups.iter().find(|one| one.id == *id).cloned().ok_or_else(|| {
+                let message = format!(
+                    "There is no backup {id} at {place}. `engify db backups` lists those that there are."
+                );
+                Error::new(Kind::NotFound, "backup_not_found", message)
+            })?;
+            return if not_behind(&listed, self.moment) { Ok(listed) } else { Err(too_early(&listed)) };
+        }
+        let anybodys = |one: &Listed| self.site.key.is_some() && one.key.is_none();
+        let fitting = backups.iter().filter(|one| not_behind(one, self.moment));
+        let best = fitting.min_by_key(|one| (anybodys(one), !one.is_verified())).cloned();
+        let best = best.ok_or_else(|| match backups.last() {
+            Some(oldest) => too_early(oldest),
+            None => {
+                let message = format!("There is no backup at {place}. `engify db backup` takes one.");
+                Error::new(Kind::NotFound, "backup_not_found", message)
+            }
+        })?;
+        if anybodys(&best) {
+            tracing::warn!(
+                backup.id = %best.id,
+                "no encrypted backup leads there; this one could have been made by whoever may write to the target"
+            );
+        }
+        Ok(best)
     }
 
     /// Whether the live database took this backup.
@@ -238,8 +270,12 @@ impl Search<'_> {
                 }
             }
         };
-        names.retain(|name| name.after < until);
-        Ok(if names.is_empty() { Way::Nothing } else { Way::Shipped { names, until } })
+        if until == listed.position {
+            return Ok(Way::Nothing);
+        }
+        let last = names.iter().position(|name| name.to >= until);
+        names.truncate(last.map_or(names.len(), |last| last + 1));
+        Ok(Way::Shipped { names, until })
     }
 }
 
@@ -278,29 +314,6 @@ fn dump_in(folder: &Path) -> Result<Option<Objects>> {
         }
     };
     backup::dump::folder_of(&database).map(Some)
-}
-
-/// The newest backup that is not behind the moment; one that was proven, where there is one.
-fn choose(backups: &[Listed], id: Option<&BackupId>, moment: Moment, objects: &Objects) -> Result<Listed> {
-    let place = objects.place();
-    if let Some(id) = id {
-        let listed = backups.iter().find(|one| one.id == *id).cloned().ok_or_else(|| {
-            let message = format!(
-                "There is no backup {id} at {place}. `engify db backups` lists those that there are."
-            );
-            Error::new(Kind::NotFound, "backup_not_found", message)
-        })?;
-        return if not_behind(&listed, moment) { Ok(listed) } else { Err(too_early(&listed)) };
-    }
-    let mut fitting = backups.iter().filter(|one| not_behind(one, moment));
-    let newest = fitting.clone().find(|one| one.is_verified()).or_else(|| fitting.next());
-    newest.cloned().ok_or_else(|| match backups.last() {
-        Some(oldest) => too_early(oldest),
-        None => {
-            let message = format!("There is no backup at {place}. `engify db backup` takes one.");
-            Error::new(Kind::NotFound, "backup_not_found", message)
-        }
-    })
 }
 
 fn not_behind(listed: &Listed, moment: Moment) -> bool {

@@ -8,7 +8,7 @@ use engify_core::tenancy::Scope;
 use engify_core::{Error, Kind, Result, Time};
 use engify_store::journal::Change;
 use engify_store::search::{Filters, Search, Sort};
-use engify_store::{Entity, IndexState, LIMIT, Store, queries};
+use engify_store::{Collection, Doc, Entity, IndexState, LIMIT, Store, collections, queries};
 use futures_util::StreamExt as _;
 use tokio::pin;
 
@@ -80,6 +80,9 @@ impl Side {
                 )));
             }
         }
+        if let Base::Dump(_) = found.base {
+            refuse_foreign(store).await?;
+        }
         probe(store).await?;
         Ok(contents.sha256())
     }
@@ -132,7 +135,7 @@ async fn replay(
     match &found.way {
         Way::Nothing => return Ok(()),
         Way::Shipped { names, until } => {
-            let changes = ship::trail::changes(&found.objects, names.clone(), site.key);
+            let changes = ship::trail::changes(&found.objects, names.clone(), site.key, listed.key.is_some());
             pin!(changes);
             while let Some(changes) = changes.next().await {
                 let changes = within(changes?, *until);
@@ -158,6 +161,34 @@ async fn replay(
         }
     }
     store.continue_journal(found.until().unwrap_or(from)).await
+}
+
+/// A dump may be of any program: every document must be one of ours.
+async fn refuse_foreign(store: &Store) -> Result<()> {
+    let mut snapshot = store.snapshot().await?;
+    for collection in collections::ALL {
+        let mut after = None;
+        loop {
+            let page = snapshot.page(collection, after.as_deref()).await?;
+            let Some(last) = page.last() else { break };
+            after = contents::id(last);
+            let fitting =
+                tokio::task::spawn_blocking(move || page.iter().try_for_each(|doc| fits(collection, doc)));
+            fitting.await.map_err(Error::internal)??;
+        }
+    }
+    Ok(())
+}
+
+fn fits(collection: &Collection, doc: &Doc) -> Result<()> {
+    collections::fits(collection.name, doc).map_err(|fault| {
+        let id = contents::id(doc).unwrap_or_default();
+        let message = format!(
+            "The dump is not one of Engify: the document {id} of {} cannot be read ({fault}). Name another one.",
+            collection.name
+        );
+        Error::new(Kind::Invalid, "dump_foreign", message)
+    })
 }
 
 /// What a user does first: signs in, and searches.

@@ -52,7 +52,7 @@ mod tests {
     fn the_words_of_the_specification() {
         // BIP 173, test vectors.
         assert_eq!(encode("a", &[]), "a12uel5l");
-        let hash = hex::decode("751e76e8199196d454941c45d1b3a323f1433bd6").unwrap();
-        assert_eq!(encode("tb", &hash).len(), "tb1".len() + 32 + 6);
+        let every_letter = hex::decode("00443214c74254b635cf84653a56d7c675be77df").unwrap();
+        assert_eq!(encode("abcdef", &every_letter), "abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw");
     }
 }

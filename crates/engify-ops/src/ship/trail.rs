@@ -9,7 +9,7 @@ use engify_store::journal::Change;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
 use super::segment::{self, FOLDER, LONGEST, Name, Segment, damaged};
-use crate::seal::Key;
+use crate::seal::{Key, is_sealed};
 
 /// Names that are asked for at a time: those of a day on which something changed every second. A folder is walked to its end
 /// for each question.
@@ -130,16 +130,21 @@ async fn opened(name: Name, bytes: Bytes, key: Option<&Key>) -> Result<Segment> 
     reading.await.map_err(Error::internal)?
 }
 
-/// The changes of these segments in order, some segments fetched ahead; each must name the one before it rightly.
+/// The changes of these segments in order, some segments fetched ahead; each must name the one before it rightly. With `sealed`
+/// each must be encrypted: whoever has no key can have made one that is not.
 pub(crate) fn changes<'a>(
     objects: &'a Objects,
     way: Vec<Name>,
     key: Option<&'a Key>,
+    sealed: bool,
 ) -> impl Stream<Item = Result<Vec<Change>>> + 'a {
     let fetched = stream::iter(way)
         .map(move |name| async move { bytes(objects, &name, key).await.map(|bytes| (name, bytes)) })
         .buffered(AHEAD)
         .and_then(move |(name, bytes)| async move {
+            if sealed && !is_sealed(&bytes) {
+                return Err(damaged(&name, "it is not encrypted, and the backup is"));
+            }
             opened(name.clone(), bytes, key).await.map(|segment| (name, segment))
         });
     let mut before: Option<(u64, String)> = None;

@@ -12,3 +12,4 @@ mod memory;
 mod restores;
 mod rig;
 mod secantus;
+mod strangers;
