@@ -21,6 +21,7 @@ use crate::documents;
 use crate::lock::Lock;
 use crate::seal::Key;
 
+mod dump;
 mod equal;
 mod find;
 mod keep;

@@ -220,7 +220,7 @@ impl Running {
             return;
         }
         self.next_upkeep = Instant::now() + UPKEEP;
-        match Box::pin(self.upkeep()).await {
+        match self.upkeep().await {
             Ok(done) if done != Upkeep::default() => {
                 tracing::info!(
                     journal.segments = done.segments,
@@ -241,7 +241,7 @@ impl Running {
             shipped = shipped.min(other.map_or(0, |other| other.position));
         }
         let (keep, clock) = (self.options.keep_days, &self.options.clock);
-        upkeep(&self.store, &self.objects, (shipped, keep), clock).await
+        Box::pin(upkeep(&self.store, &self.objects, (shipped, keep), clock)).await
     }
 }
 

@@ -1,7 +1,5 @@
 //! From which backup, and by which way, a moment is reached.
 
-use std::path::{Path, PathBuf};
-
 use engify_clients::objects::Objects;
 use engify_core::backup::Backup;
 use engify_core::ids::BackupId;
@@ -10,9 +8,12 @@ use engify_core::tenancy::Scope;
 use engify_core::{Error, Kind, Result, Time};
 use engify_store::{LIMIT, Store};
 
-use super::{Live, Moment, Site, Wish};
+use super::{Live, Moment, Site, Wish, dump};
 use crate::backup::{self, Archive, Listed, Located, located};
 use crate::ship::{self, Name, Shipper, Trail};
+
+/// No target leads to the moment.
+const UNREACHABLE: &str = "moment_unreachable";
 
 /// What a restore begins with.
 #[derive(Debug)]
@@ -110,7 +111,7 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
         return Err(Error::field("at", "lies in the future"));
     }
     let named = wish.from.as_deref().map(located).transpose()?;
-    if let Some(dump) = named.as_ref().map(dump_at).transpose()?.flatten() {
+    if let Some(dump) = named.as_ref().map(dump::named).transpose()?.flatten() {
         if wish.moment != Moment::Newest {
             return Err(Error::field("at", "cannot be reached from a dump of mongodump: it has no journal"));
         }
@@ -119,7 +120,7 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
     let Located { target, id } = named.unwrap_or(Located { target: None, id: None });
     let search = Search { site, live, id: id.as_ref(), moment: wish.moment, own: target.is_none(), now };
     if let Some(place) = target {
-        return search.at(&site.target.at(&place)?).await;
+        return Box::pin(search.at(&site.target.at(&place)?)).await;
     }
     if let Live::Open(store) = live
         && id.is_none()
@@ -134,7 +135,6 @@ pub(super) async fn find(site: &Site<'_>, wish: &Wish, live: &Live) -> Result<Fo
 }
 
 /// What is looked for at a target.
-#[derive(Clone, Copy)]
 struct Search<'a> {
     site: &'a Site<'a>,
     live: &'a Live,
@@ -148,25 +148,37 @@ struct Search<'a> {
 impl Search<'_> {
     /// At the first target; at the second one where the first is lost, or the second leads further.
     async fn at_either(&self) -> Result<Found> {
-        let first = self.at(self.site.target).await;
+        let first = Box::pin(self.at(self.site.target)).await;
         let Some(replica) = self.site.replica.filter(|_| !self.is_enough(&first)) else { return first };
-        match (first, self.at(replica).await) {
-            (Ok(first), Ok(second)) => Ok(if second.until() > first.until() { second } else { first }),
-            (Err(error), Ok(second)) => {
-                tracing::warn!(error = %error, "the first target does not lead there; the second one is used");
-                Ok(second)
+        let (error, second) = match (first, Box::pin(self.at(replica)).await) {
+            (Ok(first), Ok(second)) => {
+                return Ok(if second.until() > first.until() { second } else { first });
             }
-            (first, Err(_)) => first,
+            (first, Err(_)) => return first,
+            (Err(error), Ok(second)) => (error, second),
+        };
+        // Up to a gap the first one may lead further, and somebody is to know of the gap.
+        if error.code() == UNREACHABLE && !self.is_exact() {
+            let last = ship::trail::last(self.site.target, self.now).await?;
+            if second.until() < last.map(|last| last.to) {
+                return Err(error);
+            }
         }
+        tracing::warn!(error = %error, "the first target does not lead there; the second one is used");
+        Ok(second)
     }
 
     /// Whether no other target can lead further.
     fn is_enough(&self, found: &Result<Found>) -> bool {
-        let Ok(found) = found else { return false };
+        found.as_ref().is_ok_and(|found| self.is_exact() || matches!(found.way, Way::Database { .. }))
+    }
+
+    /// Whether the moment is one position, which a target leads to or not.
+    fn is_exact(&self) -> bool {
         match self.moment {
             Moment::Position(_) => true,
-            Moment::Newest if self.id.is_some() => true,
-            Moment::Newest | Moment::Time(_) => matches!(found.way, Way::Database { .. }),
+            Moment::Newest => self.id.is_some(),
+            Moment::Time(_) => false,
         }
     }
 
@@ -279,43 +291,6 @@ impl Search<'_> {
     }
 }
 
-/// A dump of `mongodump` that was named; a folder of one word looks like an id.
-fn dump_at(named: &Located) -> Result<Option<Objects>> {
-    match (&named.target, &named.id) {
-        (Some(ObjectPlace::Dir(folder)), _) => dump_in(folder),
-        (None, Some(id)) => dump_in(Path::new(id.as_str())),
-        _ => Ok(None),
-    }
-}
-
-/// The folder of a database as `mongodump` leaves it, whatever the database is called: the one that was named, or the one
-/// inside.
-fn dump_in(folder: &Path) -> Result<Option<Objects>> {
-    let entries =
-        |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let has_documents =
-        |folder: &Path| entries(folder).any(|file| file.extension().is_some_and(|ending| ending == "bson"));
-    if has_documents(folder) {
-        return backup::dump::folder_of(folder).map(Some);
-    }
-    // MongoDB's own databases come along where everything was dumped.
-    let own = |folder: &PathBuf| ["admin", "config", "local"].iter().any(|name| folder.ends_with(name));
-    let mut databases: Vec<PathBuf> =
-        entries(folder).filter(|inside| !own(inside) && has_documents(inside)).collect();
-    let database = match databases.as_slice() {
-        [] => return Ok(None),
-        [_] => databases.remove(0),
-        several => {
-            let names: Vec<String> = several.iter().map(|one| one.display().to_string()).collect();
-            return Err(Error::field(
-                "from",
-                format!("holds several databases; name one of {}", names.join(", ")),
-            ));
-        }
-    };
-    backup::dump::folder_of(&database).map(Some)
-}
-
 fn not_behind(listed: &Listed, moment: Moment) -> bool {
     match moment {
         Moment::Newest => true,
@@ -333,7 +308,7 @@ fn too_early(listed: &Listed) -> Error {
 }
 
 fn unreachable(message: String) -> Error {
-    Error::new(Kind::Invalid, "moment_unreachable", message)
+    Error::new(Kind::Invalid, UNREACHABLE, message)
 }
 
 /// The last position with a change that was made by then. The clock may have gone back in between, so all are looked at.
@@ -353,7 +328,7 @@ fn gap(reach: &ship::Reach) -> Error {
     let time = reach.time.map_or_else(String::new, |time| format!(" ({time})"));
     unreachable(format!(
         "Changes are missing behind the position {}{time}: that is the last moment that can be reached from this backup. Restore \
-         it with --at {}, or begin with a later backup.",
+         it with --at {}, begin with a later backup, or name another target with --from.",
         reach.position, reach.position
     ))
 }

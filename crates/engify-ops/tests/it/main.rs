@@ -13,3 +13,4 @@ mod restores;
 mod rig;
 mod secantus;
 mod strangers;
+mod targets;

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use engify_core::Clock;
 use engify_ops::backup::Stage;
-use engify_ops::backup::dump::folder_of;
-use engify_ops::restore::{self, Live, Site, Wish};
-use engify_ops::ship::{Shipper, Trail};
+use engify_ops::restore::{self, Live, Wish};
+use engify_ops::ship::Trail;
 use serde_json::json;
 
-use crate::rig::{Rig, at, at_time, contents, copy, put, read, remove, some};
+use crate::rig::{Rig, at, at_time, contents, put, read, remove, some};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_moment_comes_back_where_the_machine_is_lost() {
@@ -310,33 +309,6 @@ async fn empty_files_and_old_halves_at_the_target_are_seen_for_what_they_are() {
     let store = rig.recover(&Wish::default()).await;
     assert_eq!(contents(&store).await.0.get("ratings"), before.0.get("ratings"));
     store.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_targets_the_one_that_leads_further_is_taken() {
-    let rig = Rig::new();
-    let replica = folder_of(&rig.folder.path().join("replica")).unwrap();
-    let store = rig.inhabited().await;
-    rig.back_up(&store).await;
-    copy(&rig.target, &replica).await;
-    let mut second = Shipper::new(store.clone(), replica.clone(), None, rig.clock.clone());
-    put(&store, "ratings", "early", json!({"stars": 1})).await;
-    rig.shipper(&store).round().await.unwrap();
-    // From now on the first target takes nothing, and can still be read.
-    put(&store, "ratings", "late", json!({"stars": 2})).await;
-    second.round().await.unwrap();
-    let before = contents(&store).await;
-    store.close().await;
-    for wish in [Wish::default(), at_time(rig.clock.now())] {
-        rig.lose();
-        let site = Site { replica: Some(&replica), ..rig.site() };
-        let missing = Live::Missing(rig.data());
-        let restored = Box::pin(restore::restore(&site, &wish, missing, false, &|_, _, _| ())).await.unwrap();
-        assert_eq!(restored.plan.from, replica.place().to_string());
-        let store = rig.open().await;
-        assert_eq!(contents(&store).await, before);
-        store.close().await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
