@@ -14,6 +14,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(jiff::Timestamp);
 
+/// How a time prints itself, each digit as a zero.
+const PRINTED: &str = "0000-00-00T00:00:00.000Z";
+
 impl Time {
     /// The instant `millis` milliseconds after the Unix epoch; out-of-range values are clamped to the years 0001 to 9999.
     pub fn from_millis(millis: i64) -> Self {
@@ -49,11 +52,22 @@ impl Time {
         self.0.strftime("%Y-%m-%d").to_string()
     }
 
-    /// Whether a field of a document holds a time: its name ends in `At`, and its text is one exactly as it prints itself.
-    pub fn is_date(field: &str, text: &str) -> bool {
-        field.ends_with("At")
-            && text.len() == 24
-            && text.parse::<Self>().is_ok_and(|time| time.to_string() == text)
+    /// The time that a field of a document holds: its name ends in `At`, and its text is one exactly as it prints itself.
+    pub fn of_field(field: &str, text: &str) -> Option<Self> {
+        let is_printed =
+            |(byte, like): (u8, u8)| if like == b'0' { byte.is_ascii_digit() } else { byte == like };
+        // A leap second is read as the one before it.
+        let leaps = || text.as_bytes()[17] == b'6';
+        if !field.ends_with("At")
+            || text.len() != PRINTED.len()
+            || !text.bytes().zip(PRINTED.bytes()).all(is_printed)
+            || leaps()
+        {
+            return None;
+        }
+        let stamp: jiff::Timestamp = text.parse().ok()?;
+        let time = Self::from_millis(stamp.as_millisecond());
+        (time.0 == stamp).then_some(time)
     }
 
     /// The instant as jiff's type, for calendars and formats.
@@ -64,7 +78,7 @@ impl Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%S.%3fZ"))
+        write!(f, "{:.3}", self.0)
     }
 }
 
@@ -139,6 +153,30 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         if let Source::Fixed(millis) = &self.0 {
             millis.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_field_holds_a_time_where_its_text_is_one_as_it_prints_itself(
+            text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9]\\.[0-9]{3}[Zz]",
+        ) {
+            let printed = text.parse::<Time>().ok().filter(|time| time.to_string() == text);
+            prop_assert_eq!(Time::of_field("createdAt", &text), printed);
+            prop_assert_eq!(Time::of_field("title", &text), None);
+        }
+
+        #[test]
+        fn every_time_prints_itself_so(millis in i64::MIN..i64::MAX) {
+            let time = Time::from_millis(millis);
+            prop_assert_eq!(Time::of_field("seenAt", &time.to_string()), Some(time));
         }
     }
 }

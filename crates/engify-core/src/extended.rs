@@ -28,7 +28,7 @@ pub fn relaxed(doc: Map<String, Value>) -> Map<String, Value> {
 
 fn relaxed_field(name: &str, value: Value) -> Value {
     match value {
-        Value::String(text) if Time::is_date(name, &text) => json!({ "$date": text }),
+        Value::String(text) if Time::of_field(name, &text).is_some() => json!({ "$date": text }),
         Value::Array(list) => Value::Array(list.into_iter().map(|value| relaxed_field("", value)).collect()),
         Value::Object(doc) => Value::Object(relaxed(doc)),
         // Beyond 64 signed bits MongoDB has decimals only.

@@ -2,11 +2,26 @@
 //! `At` is a date. For archives and for files that other programs read; no driver's type shows.
 
 use engify_core::{Error, Kind, Result};
+use mongodb::bson::raw::cstr;
 use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf};
 
 use crate::Doc;
 use crate::collection::Collection;
-use crate::mongo::{convert, indexes};
+use crate::journal::Change;
+use crate::mongo::{convert, encode, indexes};
+
+/// A document as BSON, for whoever passes it on unread.
+#[derive(Debug, Clone)]
+pub struct Encoded(pub(crate) RawDocumentBuf);
+
+impl TryFrom<&Doc> for Encoded {
+    type Error = Error;
+
+    /// As [`encode`].
+    fn try_from(doc: &Doc) -> Result<Self> {
+        encode::raw(doc).map(Self)
+    }
+}
 
 /// The shortest document there is: its length and its end.
 pub const SHORTEST: usize = 5;
@@ -23,7 +38,23 @@ const DEPTH: usize = 200;
 /// # Errors
 /// `invalid_request` for a NUL in a field name, and for nesting deeper than MongoDB takes.
 pub fn encode(doc: &Doc) -> Result<Vec<u8>> {
-    convert::raw(doc).map(RawDocumentBuf::into_bytes)
+    encode::raw(doc).map(RawDocumentBuf::into_bytes)
+}
+
+/// A change as one document: `_id`, which is its position; `at`, in milliseconds; `collection`; `id`; and `document`, null where
+/// it was removed.
+pub fn change(change: &Change<Encoded>) -> Vec<u8> {
+    let position = i64::try_from(change.position).unwrap_or(i64::MAX);
+    let mut entry = RawDocumentBuf::new();
+    entry.append(cstr!("_id"), position);
+    entry.append(cstr!("at"), change.at.millis());
+    entry.append(cstr!("collection"), change.collection.as_str());
+    entry.append(cstr!("id"), change.id.as_str());
+    match &change.document {
+        Some(Encoded(document)) => entry.append(cstr!("document"), document.as_ref()),
+        None => entry.append(cstr!("document"), RawBsonRef::Null),
+    }
+    entry.into_bytes()
 }
 
 /// A document from BSON. Types that JSON has no word for become text, as when a database is read that others fill.

@@ -41,12 +41,13 @@ use self::write::Writer;
 use crate::adapter::{CollectionStats, Find, IndexReport, QueryPlan, closed, covers};
 use crate::batch::Batch;
 use crate::collection::Collection;
-use crate::journal::Change;
+use crate::journal::{Change, Held};
 use crate::store::Options;
 use crate::{Doc, collections};
 
 mod clause;
 pub(crate) mod convert;
+pub(crate) mod encode;
 mod fault;
 mod filter;
 pub(crate) mod indexes;
@@ -211,9 +212,12 @@ impl Mongo {
         within(DEADLINE, "ping", self.inner.writer.database.run_command(doc! { "ping": 1 })).await.map(|_| ())
     }
 
-    /// What was committed behind `position`, in order; see [`journal`] on gaps.
-    /// What was committed behind a position, in order, and whether that is all there is.
-    pub(crate) async fn journal_after(&self, position: u64, limit: u32) -> Result<(Vec<Change>, bool)> {
+    /// What was committed behind a position, in order, and whether that is all there is; see [`journal`] on gaps.
+    pub(crate) async fn journal_after<D: Held>(
+        &self,
+        position: u64,
+        limit: u32,
+    ) -> Result<(Vec<Change<D>>, bool)> {
         let _open = self.enter().await?;
         within(DEADLINE, "journal", self.inner.journal.behind(position, limit)).await
     }

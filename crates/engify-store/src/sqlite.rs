@@ -14,7 +14,7 @@ use crate::adapter::{CollectionStats, Find, IndexReport, QueryPlan, unavailable}
 use crate::batch::Batch;
 use crate::collection::Collection;
 use crate::feed::Feed;
-use crate::journal::Change;
+use crate::journal::{Change, Held};
 use crate::search::Catalogue;
 use crate::search::catalogue;
 use crate::search::generations::Generations;
@@ -37,6 +37,7 @@ mod switch;
 mod trim;
 mod writer;
 
+pub(crate) use apply::document;
 use connect::Place;
 use fault::fault;
 use readers::Readers;
@@ -153,7 +154,7 @@ impl Sqlite {
             .await
     }
 
-    pub(crate) async fn journal_after(&self, position: u64, limit: u32) -> Result<Vec<Change>> {
+    pub(crate) async fn journal_after<D: Held>(&self, position: u64, limit: u32) -> Result<Vec<Change<D>>> {
         self.readers.run(move |connection| journal::after(connection, position, limit)).await
     }
 
@@ -283,7 +284,7 @@ fn docs(connection: &Connection, statement: &sql::Statement) -> Result<Vec<Doc>>
     let mut docs = Vec::new();
     while let Some(row) = rows.next().map_err(fault)? {
         let text = row.get_ref(0).map_err(fault)?;
-        docs.push(apply::document(text.as_str().map_err(Error::internal)?)?);
+        docs.push(document(text.as_str().map_err(Error::internal)?)?);
     }
     Ok(docs)
 }

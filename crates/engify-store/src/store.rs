@@ -15,9 +15,10 @@ use tracing::warn;
 
 use crate::adapter::{CollectionStats, Find, IndexReport, QueryPlan};
 use crate::batch::Batch;
+use crate::bson::Encoded;
 use crate::collection::Entity;
 use crate::feed::{Feed, Follower};
-use crate::journal::Change;
+use crate::journal::{Change, Held};
 use crate::mongo::Mongo;
 use crate::queries::Sample;
 use crate::query::{LIMIT, Page, Query, invalid_cursor};
@@ -340,6 +341,18 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub async fn journal_after(&self, position: u64, limit: u32) -> Result<Vec<Change>> {
+        self.journal_as(position, limit).await
+    }
+
+    /// As [`Store::journal_after`], with documents as BSON: for whoever passes them on unread.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn journal_encoded_after(&self, position: u64, limit: u32) -> Result<Vec<Change<Encoded>>> {
+        self.journal_as(position, limit).await
+    }
+
+    async fn journal_as<D: Held>(&self, position: u64, limit: u32) -> Result<Vec<Change<D>>> {
         let limit = limit.clamp(1, LIMIT);
         match &self.inner.backend {
             Backend::Sqlite(sqlite) => sqlite.journal_after(position, limit).await,

@@ -77,6 +77,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it is in less of a hurry than a server on the same machine.
+    pub(crate) fn gives_way(&self) -> bool {
+        matches!(self, Self::Db(Db::Backup(_) | Db::Verify(_)))
+    }
+
     /// Whether the person asked for JSON.
     pub(crate) fn json(&self) -> bool {
         match self {

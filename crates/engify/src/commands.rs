@@ -10,6 +10,7 @@ use engify_core::settings::Settings;
 use engify_core::{Clock, Error};
 use engify_store::Store;
 
+use crate::background;
 use crate::cli::{Cli, Command};
 use crate::environment::Environment;
 use crate::logging::{self, Audience, Log};
@@ -42,6 +43,9 @@ const PART: &str = "command line";
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let command = cli.asked();
     let json = command.json();
+    if command.gives_way() {
+        background::give_way();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(&Err(Stop::Fault(Error::internal(error))), json),

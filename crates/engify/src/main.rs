@@ -3,6 +3,7 @@
 //! This crate reads the environment, wires the application together and prints. It decides nothing that a user of the
 //! product could notice.
 
+mod background;
 mod cli;
 mod commands;
 mod environment;

@@ -14,6 +14,8 @@ use engify_ops::drill;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::background;
+
 mod restore;
 
 /// How long a backup may take, its proof and its copy included.
@@ -30,7 +32,7 @@ pub(crate) fn with_operations(mut registry: Registry) -> Result<Registry> {
 /// Backups by the operations guide's table.
 fn backups() -> Result<Vec<JobKind>> {
     let taking = |name, about, kind| {
-        job(JobKind::new(name, about, move |ctx, task| apart(task.stop, move || take(ctx, kind))))
+        job(JobKind::new(name, about, move |ctx, task| quietly(task.stop, move || take(ctx, kind))))
     };
     Ok(vec![
         taking("backup", "Takes a backup now, and proves that it can be restored.", BackupKind::Manual),
@@ -48,7 +50,7 @@ fn backups() -> Result<Vec<JobKind>> {
             "backup_verify",
             "Restores the newest backup of each target into a scratch database and compares every document; with the payload \
              {\"id\": …} that one of the first target.",
-            |ctx, task| apart(task.stop.clone(), || verify(ctx, task)),
+            |ctx, task| quietly(task.stop.clone(), || verify(ctx, task)),
         ))
         .scheduled("0 5 * * 1", CatchUp::Once)?,
         job(JobKind::new(
@@ -95,9 +97,21 @@ async fn apart<T: Send + 'static, W: Future<Output = Result<T>>>(
     work: impl FnOnce() -> W + Send + 'static,
 ) -> Result<T> {
     let runtime = tokio::runtime::Handle::current();
-    let worked = move || runtime.block_on(stop.run_until_cancelled(work()));
-    let ended = tokio::task::spawn_blocking(worked).await.map_err(Error::internal)?;
-    ended.unwrap_or_else(|| Err(Error::unavailable("cancelled", "It was called off.")))
+    let worked = move || runtime.block_on(unless(stop, work()));
+    tokio::task::spawn_blocking(worked).await.map_err(Error::internal)?
+}
+
+/// As [`apart`], and giving way to whatever serves people: a backup is in no hurry. A restore is, and a drill measures one.
+async fn quietly<T: Send + 'static, W: Future<Output = Result<T>>>(
+    stop: CancellationToken,
+    work: impl FnOnce() -> W + Send + 'static,
+) -> Result<T> {
+    background::quietly(move || unless(stop, work())).await
+}
+
+async fn unless<T>(stop: CancellationToken, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let called_off = || Err(Error::unavailable("cancelled", "It was called off."));
+    stop.run_until_cancelled(work).await.unwrap_or_else(called_off)
 }
 
 fn job(kind: JobKind) -> JobKind {

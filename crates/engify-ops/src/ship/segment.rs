@@ -10,8 +10,9 @@ use std::io::{Read as _, Write as _};
 
 use bytes::Bytes;
 use engify_core::{Error, Kind, Result, Time};
+use engify_store::Doc;
+use engify_store::bson::{self, Encoded};
 use engify_store::journal::Change;
-use engify_store::{Doc, bson};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -137,18 +138,14 @@ pub(crate) struct Span {
 
 impl Content {
     /// Adds changes behind those that are there.
-    ///
-    /// # Errors
-    /// A defect.
-    pub(crate) fn extend(&mut self, changes: Vec<Change>) -> Result<()> {
+    pub(crate) fn extend(&mut self, changes: &[Change<Encoded>]) {
         for change in changes {
             let (to, at) = (change.position, change.at);
-            self.bytes.extend(bson::encode(&doc(change))?);
+            self.bytes.extend(bson::change(change));
             self.changes += 1;
             let span = self.span.get_or_insert(Span { to, first: at, earliest: at, latest: at });
             (span.to, span.earliest, span.latest) = (to, span.earliest.min(at), span.latest.max(at));
         }
-        Ok(())
     }
 
     /// Bytes of them.
@@ -268,16 +265,6 @@ fn object(value: Value) -> Result<Doc> {
     }
 }
 
-fn doc(change: Change) -> Doc {
-    let mut doc = Doc::new();
-    doc.insert("_id".to_owned(), change.position.into());
-    doc.insert("at".to_owned(), change.at.millis().into());
-    doc.insert("collection".to_owned(), change.collection.into());
-    doc.insert("id".to_owned(), change.id.into());
-    doc.insert("document".to_owned(), change.document.map_or(Value::Null, Value::Object));
-    doc
-}
-
 fn change(name: &Name, mut doc: Doc) -> Result<Change> {
     let text = |doc: &mut Doc, field: &str| match doc.remove(field) {
         Some(Value::String(text)) => Some(text),
@@ -337,7 +324,14 @@ mod tests {
 
     fn content() -> Content {
         let mut content = Content::default();
-        content.extend(changes()).unwrap();
+        let encoded = changes().into_iter().map(|change| Change {
+            position: change.position,
+            at: change.at,
+            collection: change.collection,
+            id: change.id,
+            document: change.document.as_ref().map(|doc| Encoded::try_from(doc).unwrap()),
+        });
+        content.extend(&encoded.collect::<Vec<_>>());
         content
     }
 

@@ -171,14 +171,10 @@ impl Shipper {
         let mut content = Content::default();
         let mut position = after;
         while content.len() < SEGMENT_BYTES && content.changes < SEGMENT_CHANGES {
-            let page = self.store.journal_after(position, LIMIT).await?;
+            let page = self.store.journal_encoded_after(position, LIMIT).await?;
             let Some(last) = page.last() else { break };
             position = last.position;
-            content = away(move || {
-                content.extend(page)?;
-                Ok(content)
-            })
-            .await?;
+            content.extend(&page);
         }
         Ok(content)
     }

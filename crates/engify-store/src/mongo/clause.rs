@@ -6,7 +6,7 @@ use engify_core::Result;
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value;
 
-use super::convert;
+use super::encode;
 
 /// A field and what must hold of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +92,7 @@ fn bounds(document: &Document) -> bool {
 }
 
 fn bson(clause: &Clause) -> Result<Bson> {
-    let one = |value: &Value| convert::value(clause.field, value);
+    let one = |value: &Value| encode::value(clause.field, value);
     Ok(match &clause.op {
         // A scalar stands for itself; an object could be taken for operators.
         Op::Equal(value @ (Value::Object(_) | Value::Array(_))) => {

@@ -1,97 +1,15 @@
-//! Documents to BSON and back, losslessly for everything that we write.
+//! Documents from BSON, losslessly for everything that [`super::encode`] writes.
 //!
 //! Times are the one difference: a field whose name ends in `At` and whose text is exactly a [`Time`] as it prints
 //! itself becomes a BSON date, and every BSON date becomes that text again. What other programs may have put into the
 //! database and JSON has no word for (object ids, decimals, binary) is read as text, so that an import of a foreign
 //! collection fails nowhere; it is never written back unless somebody sets that field.
 
-use engify_core::{Error, Result, Time};
-use mongodb::bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocumentBuf};
-use mongodb::bson::{Bson, DateTime, Decimal128, Document};
+use engify_core::Time;
+use mongodb::bson::{Bson, Decimal128, Document};
 use serde_json::{Map, Number, Value};
 
 use crate::Doc;
-
-/// How deep a document may nest. MongoDB stops at 100 levels; the journal's entry and a margin are ours.
-const DEPTH: usize = 90;
-
-/// A document as BSON, for tests to look into.
-#[cfg(test)]
-fn document(doc: &Doc) -> Result<Document> {
-    Document::try_from(raw(doc)?).map_err(Error::internal)
-}
-
-/// A document as the bytes of BSON.
-///
-/// # Errors
-/// `invalid_request` for a NUL in a field name, and for nesting deeper than MongoDB takes.
-pub(crate) fn raw(doc: &Doc) -> Result<RawDocumentBuf> {
-    fields(doc, DEPTH)
-}
-
-/// One value as BSON; `field` is its name, the last part of a dotted path counts.
-///
-/// # Errors
-/// As [`raw`].
-pub(super) fn value(field: &str, value: &Value) -> Result<Bson> {
-    let name = field.rsplit('.').next().unwrap_or(field);
-    let mut made = Ok(Bson::Null);
-    put(name, value, DEPTH, &mut |raw| made = Bson::try_from(raw))?;
-    made.map_err(Error::internal)
-}
-
-fn fields(doc: &Doc, depth: usize) -> Result<RawDocumentBuf> {
-    let mut raw = RawDocumentBuf::new();
-    for (name, field) in doc {
-        let key: &CStr = name.as_str().try_into().map_err(|_| {
-            let shown = name.replace('\0', "\u{fffd}");
-            Error::field(shown, "has a NUL character in its name, which the database does not take")
-        })?;
-        put(name, field, depth, &mut |value| raw.append(key, value))?;
-    }
-    Ok(raw)
-}
-
-fn put(name: &str, value: &Value, depth: usize, into: &mut dyn FnMut(RawBsonRef<'_>)) -> Result<()> {
-    let Some(below) = depth.checked_sub(1) else {
-        return Err(Error::field(name, format!("is nested deeper than {DEPTH} levels")));
-    };
-    match value {
-        Value::Null => into(RawBsonRef::Null),
-        Value::Bool(flag) => into(RawBsonRef::Boolean(*flag)),
-        Value::Number(number) => into(numeric(number)),
-        Value::String(text) => into(match time(name, text) {
-            Some(time) => RawBsonRef::DateTime(DateTime::from_millis(time.millis())),
-            None => RawBsonRef::String(text),
-        }),
-        Value::Array(items) => {
-            let mut list = RawArrayBuf::new();
-            for item in items {
-                // A time in a list has no name that ends in `At`: it stays text.
-                put("", item, below, &mut |value| list.push(value))?;
-            }
-            into(RawBsonRef::Array(&list));
-        }
-        Value::Object(doc) => into(RawBsonRef::Document(&fields(doc, below)?)),
-    }
-    Ok(())
-}
-
-/// The time that a text of this field stands for, if it is written exactly as we write times.
-fn time(name: &str, text: &str) -> Option<Time> {
-    if Time::is_date(name, text) { text.parse().ok() } else { None }
-}
-
-fn numeric(number: &Number) -> RawBsonRef<'static> {
-    if let Some(whole) = number.as_i64() {
-        return RawBsonRef::Int64(whole);
-    }
-    // Beyond 64 signed bits only a decimal keeps every digit.
-    match number.as_u64().and_then(|whole| whole.to_string().parse::<Decimal128>().ok()) {
-        Some(decimal) => RawBsonRef::Decimal128(decimal),
-        None => RawBsonRef::Double(number.as_f64().unwrap_or_default()),
-    }
-}
 
 /// A document from BSON.
 pub(crate) fn doc(document: Document) -> Doc {
@@ -128,11 +46,17 @@ fn decimal_text(decimal: &Decimal128) -> Value {
 #[cfg(test)]
 mod tests {
     use mongodb::bson::oid::ObjectId;
-    use mongodb::bson::{bson, doc as bson_doc};
+    use mongodb::bson::raw::RawDocumentBuf;
+    use mongodb::bson::{DateTime, bson, doc as bson_doc};
     use proptest::prelude::*;
     use serde_json::json as value_of;
 
+    use super::super::encode::{raw, raw_of_text, value};
     use super::*;
+
+    fn document(doc: &Doc) -> engify_core::Result<Document> {
+        Document::try_from(raw(doc)?).map_err(engify_core::Error::internal)
+    }
 
     fn round(doc_in: &Value) -> Value {
         let Value::Object(map) = doc_in else { panic!("an object") };
@@ -168,7 +92,10 @@ mod tests {
         #[test]
         fn what_goes_in_comes_out(map in prop::collection::btree_map("[a-zA-Z.$_]{0,8}(At)?", values(), 0..6)) {
             let doc_in = Value::Object(map.into_iter().collect());
-            prop_assert_eq!(round(&doc_in), doc_in);
+            prop_assert_eq!(&round(&doc_in), &doc_in);
+            let Value::Object(map) = doc_in else { unreachable!("made as an object") };
+            let text = serde_json::to_string(&map).unwrap();
+            prop_assert_eq!(raw_of_text(&text).unwrap(), raw(&map).unwrap());
         }
     }
 
@@ -212,10 +139,16 @@ mod tests {
 
     #[test]
     fn nul_in_a_name_and_bottomless_nesting_are_refused() {
-        let Value::Object(nul) = value_of!({"a": {"b\u{0}c": 1}}) else { panic!("an object") };
-        assert_eq!(document(&nul).unwrap_err().details()[0].field, "b\u{fffd}c");
-        let deep = (0..200).fold(Value::Null, |below, _| value_of!({ "a": below }));
-        let Value::Object(deep) = deep else { panic!("an object") };
-        assert!(document(&deep).unwrap_err().details()[0].issue.contains("deeper"));
+        let deep = |levels| (0..levels).fold(Value::Null, |below, _| value_of!({ "a": below }));
+        let ways: [fn(&Value) -> engify_core::Result<RawDocumentBuf>; 2] =
+            [|value| raw(value.as_object().unwrap()), |value| raw_of_text(&value.to_string())];
+        for way in ways {
+            let nul = way(&value_of!({"a": {"b\u{0}c": 1}})).unwrap_err();
+            assert_eq!(nul.details()[0].field, "b\u{fffd}c");
+            assert!(way(&deep(90)).is_ok());
+            assert!(way(&deep(91)).unwrap_err().details()[0].issue.contains("deeper"));
+        }
+        assert!(raw_of_text("[1]").is_err());
+        assert!(raw_of_text(r#"{"a": 1"#).is_err());
     }
 }

@@ -26,8 +26,8 @@ use mongodb::options::{Acknowledgment, ReturnDocument, WriteConcern};
 use mongodb::{Collection, Database};
 use tokio::sync::Notify;
 
-use super::{convert, fault};
-use crate::journal::Change;
+use super::fault;
+use crate::journal::{Change, Held};
 
 /// How old the entry behind a gap must be for the gap to count as abandoned.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -124,14 +124,14 @@ impl Journal {
     }
 
     /// What was committed behind `after`, in order, at most `limit`, and whether that is all there is.
-    pub(super) async fn behind(
+    pub(super) async fn behind<D: Held>(
         &self,
         after: u64,
         limit: u32,
-    ) -> Result<(Vec<Change>, bool), mongodb::error::Error> {
+    ) -> Result<(Vec<Change<D>>, bool), mongodb::error::Error> {
         let (top, _) = self.top().await?;
         let settled = self.clock.now().minus(PATIENCE);
-        let mut changes = Vec::new();
+        let (mut changes, mut trimmed) = (Vec::new(), None);
         let mut seen = after;
         while seen < top && changes.is_empty() {
             let end = top.min(seen.saturating_add(u64::from(limit)));
@@ -146,12 +146,17 @@ impl Journal {
                 return Ok((changes, true));
             }
             for entry in entries {
-                let open = entry.position != seen + 1 && entry.at > settled;
-                if open && entry.position > self.trimmed().await? + 1 {
-                    return Ok((changes, false));
+                if entry.position != seen + 1 && entry.at > settled {
+                    let trimmed = match trimmed {
+                        Some(known) => known,
+                        None => *trimmed.insert(self.trimmed().await?),
+                    };
+                    if entry.position > trimmed + 1 {
+                        return Ok((changes, false));
+                    }
                 }
                 seen = entry.position;
-                changes.extend(entry.into_change());
+                changes.extend(entry.into_change()?);
             }
         }
         Ok((changes, seen >= top))
@@ -213,7 +218,7 @@ impl Journal {
         let (mut entries, mut bytes) = (Vec::new(), 0);
         while let Some(raw) = cursor.try_next().await? {
             bytes += raw.as_bytes().len();
-            entries.push(Entry::of(Document::try_from(raw)?));
+            entries.push(Entry::of(&raw)?);
             if bytes > BYTES {
                 break;
             }
@@ -233,33 +238,41 @@ struct Entry {
     at: Time,
     collection: String,
     id: String,
-    document: Option<Document>,
+    document: Option<RawDocumentBuf>,
     void: bool,
 }
 
 impl Entry {
-    fn of(mut entry: Document) -> Self {
-        let mut text = |name| match entry.remove(name) {
-            Some(Bson::String(text)) => text,
-            _ => String::new(),
+    fn of(raw: &RawDocument) -> Result<Self, mongodb::error::Error> {
+        let mut entry = Self {
+            position: 0,
+            at: Time::from_millis(0),
+            collection: String::new(),
+            id: String::new(),
+            document: None,
+            void: false,
         };
-        let (collection, id) = (text("collection"), text("id"));
-        let document = match entry.remove("document") {
-            Some(Bson::Document(document)) => Some(document),
-            _ => None,
-        };
-        let void = entry.get_bool("void").unwrap_or(false);
-        Self { position: whole(entry.get("_id")), at: time(entry.get("at")), collection, id, document, void }
+        for field in raw {
+            match field.map(|(name, value)| (name.as_str(), value))? {
+                ("_id", RawBsonRef::Int64(position)) => entry.position = position.unsigned_abs(),
+                ("at", RawBsonRef::DateTime(at)) => entry.at = Time::from_millis(at.timestamp_millis()),
+                ("collection", RawBsonRef::String(name)) => name.clone_into(&mut entry.collection),
+                ("id", RawBsonRef::String(id)) => id.clone_into(&mut entry.id),
+                ("document", RawBsonRef::Document(document)) => entry.document = Some(document.to_owned()),
+                ("void", RawBsonRef::Boolean(void)) => entry.void = void,
+                _ => {}
+            }
+        }
+        Ok(entry)
     }
 
-    fn into_change(self) -> Option<Change> {
-        (!self.void).then(|| Change {
-            position: self.position,
-            at: self.at,
-            collection: self.collection,
-            id: self.id,
-            document: self.document.map(convert::doc),
-        })
+    fn into_change<D: Held>(self) -> Result<Option<Change<D>>, mongodb::error::Error> {
+        let Self { position, at, collection, id, document, void } = self;
+        if void {
+            return Ok(None);
+        }
+        let document = document.map(D::of_bson).transpose().map_err(mongodb::error::Error::custom)?;
+        Ok(Some(Change { position, at, collection, id, document }))
     }
 }
 

@@ -9,7 +9,7 @@ use mongodb::bson::raw::RawArrayBuf;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, rawdoc};
 
 use super::journal::PATIENCE;
-use super::{DEADLINE, Mongo, convert, fault, notes, restoring, snapshot, within};
+use super::{DEADLINE, Mongo, encode, fault, notes, restoring, snapshot, within};
 use crate::Doc;
 use crate::collection::Collection;
 use crate::journal::Change;
@@ -31,7 +31,7 @@ impl Mongo {
     /// Inserts or replaces documents of one collection, without journal entries.
     pub(crate) async fn load(&self, collection: &Collection, docs: Vec<Doc>) -> Result<()> {
         let _open = self.enter().await?;
-        let write = |doc: Doc| Ok((id_of(collection.name, &doc)?, Some(convert::raw(&doc)?)));
+        let write = |doc: Doc| Ok((id_of(collection.name, &doc)?, Some(encode::raw(&doc)?)));
         let writes = docs.into_iter().map(write).collect::<Result<Vec<_>>>()?;
         write_all(&self.inner.writer.database, collection.name, writes).await
     }
@@ -44,7 +44,7 @@ impl Mongo {
             let collection = collection_of(&first.collection)?.name;
             let mut writes = Vec::new();
             while let Some(change) = rest.next_if(|change| change.collection == collection) {
-                writes.push((change.id, change.document.as_ref().map(convert::raw).transpose()?));
+                writes.push((change.id, change.document.as_ref().map(encode::raw).transpose()?));
             }
             write_all(&self.inner.writer.database, collection, writes).await?;
         }

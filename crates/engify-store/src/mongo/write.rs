@@ -12,7 +12,7 @@ use mongodb::options::{TransactionOptions, WriteConcern};
 use mongodb::{Client, ClientSession, Database};
 
 use super::journal::Journal;
-use super::{convert, fault, filter};
+use super::{convert, encode, fault, filter};
 use crate::Doc;
 use crate::adapter::stale;
 use crate::batch::{Action, Batch, Changes};
@@ -273,7 +273,7 @@ impl Step {
 impl Written {
     fn of(id: &str, mut doc: Doc) -> Result<Self> {
         doc.insert("_id".to_owned(), id.into());
-        let raw = convert::raw(&doc)?;
+        let raw = encode::raw(&doc)?;
         Ok(Self { doc, raw })
     }
 
@@ -334,7 +334,7 @@ fn steps(batch: Batch) -> Result<Vec<Step>> {
 fn stages(changes: &Changes) -> Result<Vec<Document>> {
     let mut set = Document::new();
     for (field, value) in &changes.set {
-        set.insert(*field, doc! { "$literal": convert::value(field, value)? });
+        set.insert(*field, doc! { "$literal": encode::value(field, value)? });
     }
     let mut add = Document::new();
     for (field, by) in &changes.add {

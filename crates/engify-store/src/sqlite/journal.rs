@@ -1,27 +1,26 @@
 //! Reading of the journal.
 
-use engify_core::{Result, Time};
+use engify_core::{Error, Result, Time};
 use rusqlite::{Connection, params};
 
-use super::apply::document;
 use super::fault::fault;
-use crate::journal::Change;
+use crate::journal::{Change, Held};
 
 /// At most `limit` changes behind a position, in order.
-pub(crate) fn after(connection: &Connection, position: u64, limit: u32) -> Result<Vec<Change>> {
+pub(crate) fn after<D: Held>(connection: &Connection, position: u64, limit: u32) -> Result<Vec<Change<D>>> {
     let sql = "SELECT seq, at, collection, id, json(doc) FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
     let from = i64::try_from(position).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![from, limit]).map_err(fault)?;
     let mut changes = Vec::new();
     while let Some(row) = rows.next().map_err(fault)? {
-        let text: Option<String> = row.get(4).map_err(fault)?;
+        let text = row.get_ref(4).map_err(fault)?.as_str_or_null().map_err(Error::internal)?;
         changes.push(Change {
             position: row.get::<_, i64>(0).map_err(fault)?.unsigned_abs(),
             at: Time::from_millis(row.get(1).map_err(fault)?),
             collection: row.get(2).map_err(fault)?,
             id: row.get(3).map_err(fault)?,
-            document: text.map(|text| document(&text)).transpose()?,
+            document: text.map(D::of_text).transpose()?,
         });
     }
     Ok(changes)
