@@ -10,6 +10,9 @@ use crate::bson::Encoded;
 use crate::mongo::{convert, encode};
 use crate::sqlite::document;
 
+/// One answer holds at most this many bytes of documents, and one document more, so that large ones do not add up.
+pub(crate) const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
 /// One change of one document, which is held as a [`Doc`], or [`Encoded`] by whoever only passes it on.
 #[derive(Debug, Clone)]
 pub struct Change<D = Doc> {

@@ -336,7 +336,8 @@ impl Store {
         }
     }
 
-    /// The journal behind a position: at most `limit` (up to [`LIMIT`]) changes in order.
+    /// The journal behind a position: at most `limit` (up to [`LIMIT`]) changes in order, and fewer where they are long: some
+    /// 8 MiB, or one document that is longer. None: there is nothing more.
     ///
     /// # Errors
     /// As [`Store::get`].

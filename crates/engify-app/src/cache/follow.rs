@@ -122,9 +122,15 @@ async fn listen_to_journal(app: App, mut changes: Receiver<Arc<Vec<Change>>>) {
 async fn beginning(store: &Store) -> Result<(u64, u64)> {
     let position = store.journal_position().await?;
     let from = position.saturating_sub(BACK.into());
-    let changes = store.journal_after(from, BACK).await?;
-    let of_library = changes.iter().filter(|change| change.collection == Prompt::COLLECTION.name);
-    Ok((position, of_library.map(|change| change.position).max().unwrap_or(from)))
+    let (mut seen, mut of_library) = (from, from);
+    while seen < position {
+        let changes = store.journal_after(seen, BACK).await?;
+        let Some(last) = changes.last() else { break };
+        seen = last.position;
+        let newest = changes.iter().rfind(|change| change.collection == Prompt::COLLECTION.name);
+        of_library = newest.map_or(of_library, |change| change.position);
+    }
+    Ok((position, of_library))
 }
 
 /// Tells others of what was changed here, one message for all that came together. One that is not sent costs them at most

@@ -25,7 +25,8 @@ const FORMAT: u32 = 1;
 /// Below what name segments lie at a target.
 pub(crate) const FOLDER: &str = "journal";
 
-/// The largest segment that is read, bytes. One is closed after 4 MiB of changes, which one document may exceed by 16 MiB.
+/// The largest segment that is written and read, bytes. One is closed behind the page of the journal that brings it to 4 MiB,
+/// and a page is 8 MiB or one document longer: 28 MiB at most.
 pub(crate) const LONGEST: u64 = 64 << 20;
 
 /// The most that one unpacks to: what a damaged one claims beyond that is not believed.
@@ -176,6 +177,9 @@ pub(crate) fn write(
     let header = serde_json::to_value(header).map_err(Error::internal)?;
     let mut plain = bson::encode(&object(header)?)?;
     plain.append(&mut content);
+    if plain.len() as u64 > LONGEST {
+        return Err(Error::internal(format!("a segment of {} bytes would not be read again", plain.len())));
+    }
     let packed = zstd::bulk::compress(&plain, 3).map_err(Error::internal)?;
     let bytes = match key {
         None => packed,

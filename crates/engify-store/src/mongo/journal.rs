@@ -27,13 +27,10 @@ use mongodb::{Collection, Database};
 use tokio::sync::Notify;
 
 use super::fault;
-use crate::journal::{Change, Held};
+use crate::journal::{Change, Held, PAGE_BYTES};
 
 /// How old the entry behind a gap must be for the gap to count as abandoned.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// One answer holds at most this many bytes of entries, so that large documents do not add up.
-const BYTES: usize = 16 * 1024 * 1024;
 
 /// Positions that are looked at together when the end of the settled part is sought.
 const WINDOW: u64 = 500;
@@ -219,7 +216,7 @@ impl Journal {
         while let Some(raw) = cursor.try_next().await? {
             bytes += raw.as_bytes().len();
             entries.push(Entry::of(&raw)?);
-            if bytes > BYTES {
+            if bytes > PAGE_BYTES {
                 break;
             }
         }

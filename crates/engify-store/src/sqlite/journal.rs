@@ -4,17 +4,20 @@ use engify_core::{Error, Result, Time};
 use rusqlite::{Connection, params};
 
 use super::fault::fault;
-use crate::journal::{Change, Held};
+use crate::journal::{Change, Held, PAGE_BYTES};
 
-/// At most `limit` changes behind a position, in order.
+/// At most `limit` changes behind a position, in order, and [`PAGE_BYTES`] of them.
 pub(crate) fn after<D: Held>(connection: &Connection, position: u64, limit: u32) -> Result<Vec<Change<D>>> {
     let sql = "SELECT seq, at, collection, id, json(doc) FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
     let from = i64::try_from(position).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![from, limit]).map_err(fault)?;
-    let mut changes = Vec::new();
-    while let Some(row) = rows.next().map_err(fault)? {
+    let (mut changes, mut bytes) = (Vec::new(), 0);
+    while bytes <= PAGE_BYTES
+        && let Some(row) = rows.next().map_err(fault)?
+    {
         let text = row.get_ref(4).map_err(fault)?.as_str_or_null().map_err(Error::internal)?;
+        bytes += text.map_or(0, str::len);
         changes.push(Change {
             position: row.get::<_, i64>(0).map_err(fault)?.unsigned_abs(),
             at: Time::from_millis(row.get(1).map_err(fault)?),

@@ -39,6 +39,7 @@ conformance! {
     writes::an_owner_has_one_key_for_each_provider,
     writes::patches_set_add_and_skip,
     writes::the_journal_tells_every_change_in_order,
+    writes::long_documents_come_from_the_journal_a_few_at_a_time,
     paging::pages_stay_in_place_while_others_insert,
     paging::equal_sort_values_are_neither_lost_nor_repeated,
     paging::ten_thousand_prompts_are_walked_once_each,

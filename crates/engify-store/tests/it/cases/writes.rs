@@ -2,12 +2,12 @@
 
 use engify_core::account::User;
 use engify_core::api_key::ApiKey;
-use engify_core::ids::{PromptId, UserId};
-use engify_core::prompt::Prompt;
+use engify_core::ids::{PromptId, UserId, VersionId};
+use engify_core::prompt::{Prompt, PromptVersion};
 use engify_core::provider_key::ProviderKey;
 use engify_core::tenancy::Audience;
 use engify_core::{Error, Kind, Sealed};
-use engify_store::{Batch, Entity, Patch, Store, queries};
+use engify_store::{Batch, Entity, Patch, Store, bson, queries};
 
 use crate::builders::{self, everything, ids};
 use crate::database::Database;
@@ -142,6 +142,34 @@ pub(crate) async fn the_journal_tells_every_change_in_order(database: Database) 
         ]
     );
     assert_eq!(store.journal_after(first, 1).await.expect("the journal")[0].position, second);
+}
+
+pub(crate) async fn long_documents_come_from_the_journal_a_few_at_a_time(database: Database) {
+    let store = database.open().await;
+    let mut version = builders::version(&builders::prompt("Long", builders::public()));
+    version.draft.content = "x".repeat(1024 * 1024);
+    for number in 1..=24 {
+        let version = PromptVersion { id: VersionId::make(&ids()), version: number, ..version.clone() };
+        insert(&store, &version).await.expect("written");
+    }
+    let (mut position, mut pages) = (0, Vec::new());
+    loop {
+        let page = store.journal_after(position, 500).await.expect("a page");
+        let encoded = store.journal_encoded_after(position, 500).await.expect("the same page");
+        assert_eq!(
+            page.iter().map(|change| (change.position, &change.id)).collect::<Vec<_>>(),
+            encoded.iter().map(|change| (change.position, &change.id)).collect::<Vec<_>>()
+        );
+        for (change, encoded) in page.iter().zip(&encoded) {
+            let entry = bson::decode(&bson::change(encoded)).expect("an entry");
+            assert_eq!(entry["document"].as_object(), change.document.as_ref());
+        }
+        let Some(last) = page.last() else { break };
+        position = last.position;
+        pages.push(page.len());
+    }
+    assert_eq!(pages.iter().sum::<usize>(), 24, "all of them");
+    assert!(pages.iter().all(|count| (1..=9).contains(count)), "8 MiB and one document: {pages:?}");
 }
 
 pub(crate) async fn a_sealed_value_is_replaced_only_where_nobody_else_did(database: Database) {
