@@ -2,21 +2,22 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use super::{BUSY, Bench, PROMPTS};
 use crate::report::{Line, Spread};
-use crate::server::Server;
+use crate::server::{Server, Site};
 use crate::wire::request;
 
 /// Requests of one round, more than it can make.
 const ROUND: usize = 60_000;
 /// Writers that wait for their answers while a backup is taken: not so many that they alone fill the machine.
 const WRITERS: usize = 4;
+/// Backups of one round.
+const BACKUPS: usize = 4;
 /// A megabyte, as disks are sold.
 const MB: f64 = 1e6;
 
@@ -74,7 +75,7 @@ pub(super) fn shipping(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
     Ok(())
 }
 
-/// How long a few writers wait while backups are taken and proven one after the other, beside how long they wait else.
+/// How long a few writers wait while the server takes and proves backups, beside how long they wait else.
 pub(super) fn snapshot(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
     let site = bench.site.copy(bench.scratch.join("snapshot"))?;
     let server = site.start()?;
@@ -83,20 +84,10 @@ pub(super) fn snapshot(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
     for _ in 0..bench.rounds() {
         let alone = bench.load(&server, &writes.fresh(), WRITERS).run()?.millis(0.95);
         let load = bench.load(&server, &writes.fresh(), WRITERS);
-        let over = AtomicBool::new(false);
-        let beside = std::thread::scope(|scope| {
-            let backups = scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
-                    site.report(&["db", "backup", "--json"])?;
-                }
-                Ok::<_, anyhow::Error>(())
-            });
-            let tally = load.run();
-            over.store(true, Ordering::Relaxed);
-            backups.join().unwrap_or_else(|_| bail!("the thread of the backups panicked"))?;
-            tally
-        })?;
-        ratios.push(beside.millis(0.95) / alone);
+        let backups = Backups::begin(&site)?;
+        let beside = load.run()?.millis(0.95);
+        backups.end(&site)?;
+        ratios.push(beside / alone);
         idle.push(alone);
     }
     let (spread, idle) = (Spread::of(ratios), Spread::of(idle));
@@ -104,6 +95,50 @@ pub(super) fn snapshot(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
     say(Line::stated("snapshot", format!("p95 of {WRITERS} writers while backups are taken"), figure)
         .goal("at most twice", spread.median <= 2.0));
     server.stop()
+}
+
+/// Backups that a server takes one after the other, more than end in a round.
+struct Backups {
+    ids: Vec<String>,
+}
+
+impl Backups {
+    /// Returns when the first has begun.
+    fn begin(site: &Site) -> Result<Self> {
+        let queue = || -> Result<String> {
+            let queued = site.report(&["jobs", "run", "backup", "--queue", "--json"])?;
+            Ok(queued["id"].as_str().context("a job without an id")?.to_owned())
+        };
+        let begun = Self { ids: (0..BACKUPS).map(|_| queue()).collect::<Result<_>>()? };
+        begun.await_that(site, |states| states.iter().any(|state| state == "running"))?;
+        Ok(begun)
+    }
+
+    /// Waits until all are done, and sees to it that there was always one under way.
+    fn end(self, site: &Site) -> Result<()> {
+        let is_done = |state: &String| state == "done";
+        ensure!(!self.states(site)?.iter().all(is_done), "the backups ended before the round");
+        self.await_that(site, |states| states.iter().all(is_done))
+    }
+
+    fn await_that(&self, site: &Site, is_so: impl Fn(&[String]) -> bool) -> Result<()> {
+        let until = Instant::now() + Duration::from_secs(120);
+        loop {
+            let states = self.states(site)?;
+            if is_so(&states) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < until, "the backups are {states:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn states(&self, site: &Site) -> Result<Vec<String>> {
+        let report = site.report(&["jobs", "list", "--kind", "backup", "--limit", "10", "--json"])?;
+        let jobs = report["jobs"].as_array().context("no jobs")?;
+        let ours = jobs.iter().filter(|job| self.ids.iter().any(|id| job["id"] == *id));
+        ours.map(|job| Ok(job["state"].as_str().context("no state")?.to_owned())).collect()
+    }
 }
 
 /// Dry runs that carry an id of their own: each is written before it is answered, and no limit of requests holds it back.
