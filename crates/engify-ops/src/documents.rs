@@ -247,6 +247,7 @@ fn checked(collection: &Collection, read: Result<Doc, String>) -> Result<Doc, St
         return Err("has no _id".to_owned());
     }
     collection.derive(&mut doc);
+    bson::check(&doc).map_err(|fault| fault.message().to_owned())?;
     collections::fits(collection.name, &doc)
         .map_err(|fault| format!("is none of {}: {fault}", collection.name))?;
     Ok(doc)

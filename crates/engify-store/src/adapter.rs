@@ -1,4 +1,5 @@
-//! The seam between the store and its databases: what every adapter is asked, in types without type parameters.
+//! The seam between the store and its databases: what every adapter is asked, in types without type parameters but one: how a document
+//! of the journal is [held](crate::held).
 //!
 //! An adapter is a plain struct with these functions (the private enum of [`crate::store`] picks one; there is no trait):
 //!
@@ -12,7 +13,7 @@
 //! | `explain(&Find) -> Result<QueryPlan>` | the database's own plan |
 //! | `stats(&[Collection]) -> Result<Vec<CollectionStats>>` | one for each collection |
 //! | `ping() -> Result<()>` | one round trip |
-//! | `journal_after(position, limit) -> Result<Vec<Change>>` | what was committed behind `position`, in order; MongoDB's also says whether it is all |
+//! | `journal_after<D>(position, limit) -> Result<Vec<Change<D>>>` | what was committed behind `position`, in order, up to [`PAGE_BYTES`](crate::journal::PAGE_BYTES) and one document more; MongoDB's also says whether it is all |
 //! | `journal_position() -> Result<u64>` | the last position; 0 for an empty journal |
 //! | `snapshot() -> Result<(View, u64)>` | one moment and its position; MongoDB's also says whether it is exact |
 //! | `load(&Collection, docs)`, `apply(changes)` | whole documents as they are, unjournaled |
@@ -161,6 +162,11 @@ pub(crate) fn stale(collection: &str, id: &str) -> Error {
         "It was changed or removed in the meantime; read it again and repeat your change.",
     )
     .because(format!("no document {id} of {collection} meets the conditions of the patch"))
+}
+
+/// A document is longer than either database takes: `document_too_large`.
+pub(crate) fn too_large() -> Error {
+    Error::new(Kind::TooLarge, "document_too_large", "The document is larger than 16 MB; store less in one.")
 }
 
 /// The database cannot be used: `database_unavailable` with a sentence that names the remedy.

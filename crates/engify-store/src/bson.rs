@@ -27,7 +27,10 @@ impl TryFrom<&Doc> for Encoded {
 pub const SHORTEST: usize = 5;
 
 /// The longest that is read: MongoDB's 16 MiB and a margin. A longer one is damage.
-pub const LONGEST: usize = 17 * 1024 * 1024;
+pub const LONGEST: usize = encode::LONGEST + 1024 * 1024;
+
+/// Room for what an entry of the journal has around its document; more where its id is long.
+const FRAME: usize = 160;
 
 /// How deep a document may nest that is read. More than MongoDB takes is damage, or meant to do some: the library reads what
 /// nests by recursion, and the machine's stack would end before a file of nothing but beginnings does.
@@ -36,16 +39,25 @@ const DEPTH: usize = 200;
 /// A document as BSON.
 ///
 /// # Errors
-/// `invalid_request` for a NUL in a field name, and for nesting deeper than MongoDB takes.
+/// `invalid_request` for a NUL in a field name, and for nesting deeper than MongoDB takes; `document_too_large` beyond 16 MiB.
 pub fn encode(doc: &Doc) -> Result<Vec<u8>> {
-    encode::raw(doc).map(RawDocumentBuf::into_bytes)
+    Encoded::try_from(doc).map(|Encoded(raw)| raw.into_bytes())
+}
+
+/// Whether either database takes a document, and every backup of it.
+///
+/// # Errors
+/// As [`encode`].
+pub fn check(doc: &Doc) -> Result<()> {
+    encode::raw(doc).map(drop)
 }
 
 /// A change as one document: `_id`, which is its position; `at`, in milliseconds; `collection`; `id`; and `document`, null where
 /// it was removed.
 pub fn change(change: &Change<Encoded>) -> Vec<u8> {
     let position = i64::try_from(change.position).unwrap_or(i64::MAX);
-    let mut entry = RawDocumentBuf::new();
+    let mut entry =
+        encode::empty(change.document.as_ref().map_or(0, |Encoded(raw)| raw.as_bytes().len()) + FRAME);
     entry.append(cstr!("_id"), position);
     entry.append(cstr!("at"), change.at.millis());
     entry.append(cstr!("collection"), change.collection.as_str());

@@ -2,18 +2,14 @@
 //!
 //! It feeds cache invalidation, search and point-in-time recovery.
 
-use engify_core::{Error, Result, Time};
-use mongodb::bson::{Document, RawDocumentBuf};
+use engify_core::Time;
 
 use crate::Doc;
-use crate::bson::Encoded;
-use crate::mongo::{convert, encode};
-use crate::sqlite::document;
 
 /// One answer holds at most this many bytes of documents, and one document more, so that large ones do not add up.
 pub(crate) const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// One change of one document, which is held as a [`Doc`], or [`Encoded`] by whoever only passes it on.
+/// One change of one document, which is held as a [`Doc`], or [`Encoded`](crate::bson::Encoded) by whoever only passes it on.
 #[derive(Debug, Clone)]
 pub struct Change<D = Doc> {
     /// Grows with every change; the embedded database has no gaps, MongoDB's documents it as weaker (see the adapter).
@@ -26,33 +22,4 @@ pub struct Change<D = Doc> {
     pub id: String,
     /// The document after the change; none when it was removed.
     pub document: Option<D>,
-}
-
-/// How a document that lies in the journal is read.
-pub(crate) trait Held: Sized + Send + 'static {
-    /// From the JSON text that the embedded database gives.
-    fn of_text(text: &str) -> Result<Self>;
-
-    /// From the bytes that MongoDB gives.
-    fn of_bson(raw: RawDocumentBuf) -> Result<Self>;
-}
-
-impl Held for Doc {
-    fn of_text(text: &str) -> Result<Self> {
-        document(text)
-    }
-
-    fn of_bson(raw: RawDocumentBuf) -> Result<Self> {
-        Document::try_from(raw).map(convert::doc).map_err(Error::internal)
-    }
-}
-
-impl Held for Encoded {
-    fn of_text(text: &str) -> Result<Self> {
-        encode::raw_of_text(text).map(Self)
-    }
-
-    fn of_bson(raw: RawDocumentBuf) -> Result<Self> {
-        Ok(Self(raw))
-    }
 }

@@ -12,6 +12,7 @@ pub mod comparison;
 mod feed;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod held;
 pub mod journal;
 mod mongo;
 pub mod queries;

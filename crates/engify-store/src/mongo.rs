@@ -30,6 +30,7 @@ use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error as Fault;
 use mongodb::options::{ClientOptions, Hint, WriteConcern};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tracing::{debug, warn};
 
@@ -41,7 +42,8 @@ use self::write::Writer;
 use crate::adapter::{CollectionStats, Find, IndexReport, QueryPlan, closed, covers};
 use crate::batch::Batch;
 use crate::collection::Collection;
-use crate::journal::{Change, Held};
+use crate::held::Held;
+use crate::journal::Change;
 use crate::store::Options;
 use crate::{Doc, collections};
 
@@ -91,6 +93,8 @@ struct Inner {
     read_deadline: Duration,
     clock: Clock,
     sight: Sight,
+    /// Where it was opened: a caller's own may end before its write does.
+    runtime: Handle,
 }
 
 impl Mongo {
@@ -124,6 +128,7 @@ impl Mongo {
             read_deadline: options.read_deadline,
             clock: options.clock.clone(),
             sight,
+            runtime: Handle::current(),
         };
         let mongo = Self { inner: Arc::new(inner), gate: Arc::default() };
         mongo.prepare().await?;
@@ -166,7 +171,7 @@ impl Mongo {
         let open = self.enter().await?;
         let inner = Arc::clone(&self.inner);
         // On its own task: a caller that goes away leaves no half-done transaction and no gap in the journal.
-        let written = tokio::spawn(async move {
+        let written = self.inner.runtime.spawn(async move {
             let written = tokio::time::timeout(DEADLINE, inner.writer.write(&inner.journal, batch)).await;
             drop(open);
             written.unwrap_or_else(|_| Err(fault::timeout()))

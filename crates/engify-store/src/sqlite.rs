@@ -14,7 +14,8 @@ use crate::adapter::{CollectionStats, Find, IndexReport, QueryPlan, unavailable}
 use crate::batch::Batch;
 use crate::collection::Collection;
 use crate::feed::Feed;
-use crate::journal::{Change, Held};
+use crate::held::Held;
+use crate::journal::Change;
 use crate::search::Catalogue;
 use crate::search::catalogue;
 use crate::search::generations::Generations;
@@ -107,7 +108,8 @@ impl Sqlite {
 
     /// Writes a batch and feeds its commit. The answer is the position of its last change.
     pub(crate) async fn write(&self, batch: Batch) -> Result<u64> {
-        self.writer.write(batch.writes.into_iter().map(Into::into).collect()).await
+        let prepared = batch.writes.into_iter().map(TryInto::try_into).collect::<Result<_>>()?;
+        self.writer.write(prepared).await
     }
 
     /// Looks for commits of other processes and feeds them.

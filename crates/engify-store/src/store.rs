@@ -18,7 +18,8 @@ use crate::batch::Batch;
 use crate::bson::Encoded;
 use crate::collection::Entity;
 use crate::feed::{Feed, Follower};
-use crate::journal::{Change, Held};
+use crate::held::Held;
+use crate::journal::Change;
 use crate::mongo::Mongo;
 use crate::queries::Sample;
 use crate::query::{LIMIT, Page, Query, invalid_cursor};
@@ -336,8 +337,8 @@ impl Store {
         }
     }
 
-    /// The journal behind a position: at most `limit` (up to [`LIMIT`]) changes in order, and fewer where they are long: some
-    /// 8 MiB, or one document that is longer. None: there is nothing more.
+    /// The journal behind a position: at most `limit` (up to [`LIMIT`]) changes in order, and fewer where they are long: up
+    /// to 8 MiB and one document more. None: there is nothing more that is settled.
     ///
     /// # Errors
     /// As [`Store::get`].

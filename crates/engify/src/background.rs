@@ -4,18 +4,31 @@ use engify_core::{Error, Result};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-/// How far behind others such work stands: at 10 of 19 it gets a tenth of what one who serves gets, so that it ends even on a
-/// machine that is never idle.
+/// How far behind others such work stands: as far as there is. It gets what others leave and a little more, so that it ends even on
+/// a machine that is never idle.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 19;
 
-/// Makes this thread give way, and every thread that it begins from now on. Elsewhere than on Linux, where threads have no priority
-/// of their own, it does nothing.
+/// Makes this thread give way, and every thread that it begins from now on: they stand behind all others, on half of the
+/// processors, so that whoever serves people finds one that is free. Elsewhere than on Linux, where threads have no priority of
+/// their own, it does nothing.
 pub(crate) fn give_way() {
     #[cfg(target_os = "linux")]
-    if let Err(fault) = rustix::process::nice(NICENESS) {
+    if let Err(fault) = stand_back() {
         tracing::debug!(error = %fault, "background.priority: it stays as it is");
     }
+}
+
+#[cfg(target_os = "linux")]
+fn stand_back() -> rustix::io::Result<()> {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    rustix::process::nice(NICENESS)?;
+    let allowed = sched_getaffinity(None)?;
+    let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|one| allowed.is_set(*one)).collect();
+    let mut half = CpuSet::new();
+    processors.iter().skip(processors.len() / 2).for_each(|one| half.set(*one));
+    sched_setaffinity(None, &half)
 }
 
 /// Does work on a thread of its own that gives way. It goes on to its end where the caller stops waiting.
@@ -38,5 +51,34 @@ pub(crate) async fn quietly<T: Send + 'static, W: Future<Output = Result<T>>>(
         }
     };
     std::thread::Builder::new().name("background".to_owned()).spawn(thread).map_err(Error::internal)?;
-    ended.await.map_err(Error::internal)?
+    // Only a panic ends the thread without an answer; its words are in the log.
+    ended.await.map_err(|_| Error::internal("work in the background panicked"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn only_what_is_done_quietly_gives_way_and_all_of_it() {
+        let standing = || {
+            let processors = rustix::thread::sched_getaffinity(None).unwrap().count();
+            (rustix::process::getpriority_process(None).unwrap(), processors)
+        };
+        let before = standing();
+        let ran = quietly(move || async move {
+            let left = tokio::task::spawn_blocking(standing).await.map_err(Error::internal)?;
+            Ok((standing(), left))
+        });
+        let behind = (NICENESS, before.1.div_ceil(2));
+        assert_eq!(ran.await.unwrap(), (behind, behind));
+        assert_eq!(standing(), before, "whoever asked goes on as before");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_not_the_end() {
+        let ran: Result<()> = quietly(|| async { panic!("meant") }).await;
+        assert_eq!(ran.unwrap_err().code(), "internal");
+    }
 }

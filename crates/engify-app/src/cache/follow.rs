@@ -151,3 +151,35 @@ async fn hear(app: App, mut line: Subscription) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use engify_store::{Batch, Doc, Options, Target, collections};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_back_goes_on_behind_documents_that_fill_a_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::Embedded { dir: folder.path().to_owned() };
+        let store = Store::open(target, Options::default()).await.unwrap();
+        let put = |collection: &str, number: usize, length: usize| {
+            let id = format!("{number}");
+            let doc = Doc::from_iter([
+                ("_id".to_owned(), id.clone().into()),
+                ("content".to_owned(), "x".repeat(length).into()),
+            ]);
+            Batch::new().document(collections::named(collection).unwrap(), id, Some(doc))
+        };
+        let mut changed = 0;
+        for number in 0..24 {
+            store.write(put("prompt_versions", number, 1024 * 1024)).await.unwrap();
+            if number == 20 {
+                store.write(put("prompts", number, 1)).await.unwrap();
+                changed = store.journal_position().await.unwrap();
+            }
+        }
+        let last = store.journal_position().await.unwrap();
+        assert_eq!(beginning(&store).await.unwrap(), (last, changed));
+    }
+}

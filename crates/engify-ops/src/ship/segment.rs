@@ -25,11 +25,11 @@ const FORMAT: u32 = 1;
 /// Below what name segments lie at a target.
 pub(crate) const FOLDER: &str = "journal";
 
-/// The largest segment that is written and read, bytes. One is closed behind the page of the journal that brings it to 4 MiB,
-/// and a page is 8 MiB or one document longer: 28 MiB at most.
+/// The largest segment that is written and read, bytes as they lie there. One is closed behind the page of the journal that brings
+/// it to 4 MiB, and a page is 8 MiB and one document more: 28 MiB at most, even where nothing of it could be packed.
 pub(crate) const LONGEST: u64 = 64 << 20;
 
-/// The most that one unpacks to: what a damaged one claims beyond that is not believed.
+/// The most that one holds unpacked: what a damaged one claims beyond that is not believed.
 const UNPACKED: u64 = 128 << 20;
 
 /// What a segment's name says.
@@ -177,9 +177,6 @@ pub(crate) fn write(
     let header = serde_json::to_value(header).map_err(Error::internal)?;
     let mut plain = bson::encode(&object(header)?)?;
     plain.append(&mut content);
-    if plain.len() as u64 > LONGEST {
-        return Err(Error::internal(format!("a segment of {} bytes would not be read again", plain.len())));
-    }
     let packed = zstd::bulk::compress(&plain, 3).map_err(Error::internal)?;
     let bytes = match key {
         None => packed,
@@ -189,6 +186,12 @@ pub(crate) fn write(
             sealing.finish().map_err(Error::internal)?
         }
     };
+    if plain.len() as u64 > UNPACKED || bytes.len() as u64 > LONGEST {
+        let (plain, bytes) = (plain.len(), bytes.len());
+        return Err(Error::internal(format!(
+            "a segment of {plain} bytes, {bytes} packed, would not be read again"
+        )));
+    }
     let sha256 = hex::encode(Sha256::digest(&bytes));
     Ok((bytes.into(), sha256))
 }
@@ -378,5 +381,11 @@ mod tests {
         }
         let (sealed, _) = write(&name(), None, content(), Some(&key)).unwrap();
         assert_eq!(read(&name(), &sealed, None).unwrap_err().code(), "wrong_key");
+    }
+
+    #[test]
+    fn what_would_not_be_read_again_is_not_written() {
+        let too_much = Content { bytes: vec![0; usize::try_from(UNPACKED).unwrap()], ..Content::default() };
+        assert_eq!(write(&name(), None, too_much, None).unwrap_err().code(), "internal");
     }
 }

@@ -10,16 +10,20 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::Value;
 
 use crate::Doc;
+use crate::adapter::too_large;
 
 /// How deep a document may nest. MongoDB stops at 100 levels; the journal's entry and a margin are ours.
 const DEPTH: usize = 90;
 
+/// The longest document that MongoDB takes, bytes of BSON; the embedded database takes none that is longer.
+pub(crate) const LONGEST: usize = 16 * 1024 * 1024;
+
 /// A document as the bytes of BSON.
 ///
 /// # Errors
-/// `invalid_request` for a NUL in a field name, and for nesting deeper than MongoDB takes.
+/// `invalid_request` for a NUL in a field name, and for nesting deeper than MongoDB takes; `document_too_large`.
 pub(crate) fn raw(doc: &Doc) -> Result<RawDocumentBuf> {
-    walk(doc)
+    said(|refused| doc.deserialize_map(Whole { refused, room: 0 })).and_then(bounded)
 }
 
 /// A document that is JSON text as the bytes of BSON; its fields keep their order.
@@ -28,9 +32,9 @@ pub(crate) fn raw(doc: &Doc) -> Result<RawDocumentBuf> {
 /// As [`raw`]; `internal` for text that is no JSON object.
 pub(crate) fn raw_of_text(text: &str) -> Result<RawDocumentBuf> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let made = walk(&mut json)?;
+    let made = said(|refused| json.deserialize_map(Whole { refused, room: text.len() }))?;
     json.end().map_err(Error::internal)?;
-    Ok(made)
+    bounded(made)
 }
 
 /// One value as BSON; `field` is its name, the last part of a dotted path counts.
@@ -47,8 +51,8 @@ pub(super) fn value(field: &str, value: &Value) -> Result<Bson> {
     made.map_err(Error::internal)
 }
 
-fn walk<'de>(source: impl Deserializer<'de>) -> Result<RawDocumentBuf> {
-    said(|refused| source.deserialize_map(Whole { refused }))
+fn bounded(made: RawDocumentBuf) -> Result<RawDocumentBuf> {
+    if made.as_bytes().len() > LONGEST { Err(too_large()) } else { Ok(made) }
 }
 
 /// What a walk was refused for, in our words; what else stopped it is a defect.
@@ -60,6 +64,8 @@ fn said<T, E: serde::de::Error>(walk: impl FnOnce(&mut Option<Error>) -> Result<
 /// Makes a document of what is an object.
 struct Whole<'a> {
     refused: &'a mut Option<Error>,
+    /// Bytes that it will have, about.
+    room: usize,
 }
 
 impl<'de> Visitor<'de> for Whole<'_> {
@@ -70,7 +76,7 @@ impl<'de> Visitor<'de> for Whole<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawDocumentBuf, A::Error> {
-        fields(map, DEPTH, self.refused)
+        fields(empty(self.room), map, DEPTH, self.refused)
     }
 }
 
@@ -120,13 +126,11 @@ impl<'de> Visitor<'de> for Put<'_> {
         Ok(())
     }
 
-    fn visit_u64<E>(self, whole: u64) -> Result<(), E> {
+    fn visit_u64<E: serde::de::Error>(self, whole: u64) -> Result<(), E> {
         (self.into)(match i64::try_from(whole) {
             Ok(whole) => RawBsonRef::Int64(whole),
             // Beyond 64 signed bits only a decimal keeps every digit.
-            Err(_) => {
-                whole.to_string().parse::<Decimal128>().map_or(RawBsonRef::Null, RawBsonRef::Decimal128)
-            }
+            Err(_) => RawBsonRef::Decimal128(whole.to_string().parse::<Decimal128>().map_err(E::custom)?),
         });
         Ok(())
     }
@@ -159,7 +163,8 @@ impl<'de> Visitor<'de> for Put<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        (self.into)(RawBsonRef::Document(&fields(map, self.depth, self.refused)?));
+        let made = fields(RawDocumentBuf::new(), map, self.depth, self.refused)?;
+        (self.into)(RawBsonRef::Document(&made));
         Ok(())
     }
 }
@@ -168,12 +173,20 @@ impl<'de> Visitor<'de> for Put<'_> {
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// A document without fields, and with room for some.
+pub(crate) fn empty(room: usize) -> RawDocumentBuf {
+    let mut bytes = Vec::with_capacity(room);
+    bytes.extend_from_slice(RawDocumentBuf::new().as_bytes());
+    // What is copied from a document is one.
+    RawDocumentBuf::from_bytes(bytes).unwrap_or_default()
+}
+
 fn fields<'de, A: MapAccess<'de>>(
+    mut made: RawDocumentBuf,
     mut map: A,
     depth: usize,
     refused: &mut Option<Error>,
 ) -> Result<RawDocumentBuf, A::Error> {
-    let mut made = RawDocumentBuf::new();
     while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
         let Ok(key) = <&CStr>::try_from(&*name) else {
             let shown = name.replace('\0', "\u{fffd}");

@@ -6,7 +6,7 @@ use std::io::ErrorKind as Io;
 use engify_core::{Error, Kind};
 use mongodb::error::{Error as Fault, ErrorKind, WriteFailure};
 
-use crate::adapter::{duplicate, unavailable};
+use crate::adapter::{duplicate, too_large, unavailable};
 
 /// What a connection string looks like, for messages.
 const FORMAT: &str =
@@ -28,12 +28,7 @@ pub(super) fn of(collection: &str, fault: Fault) -> Error {
         }
         Some((50 | 262, _)) => return timeout(),
         Some((10_334 | 17_280 | 17_420, _)) => {
-            return Error::new(
-                Kind::TooLarge,
-                "document_too_large",
-                "The document is larger than 16 MB; store less in one.",
-            )
-            .because(cause(&fault));
+            return too_large().because(cause(&fault));
         }
         _ => {}
     }

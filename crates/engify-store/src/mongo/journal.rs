@@ -27,7 +27,8 @@ use mongodb::{Collection, Database};
 use tokio::sync::Notify;
 
 use super::fault;
-use crate::journal::{Change, Held, PAGE_BYTES};
+use crate::held::Held;
+use crate::journal::{Change, PAGE_BYTES};
 
 /// How old the entry behind a gap must be for the gap to count as abandoned.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);

@@ -8,9 +8,13 @@ use super::fault::fault;
 use crate::Doc;
 use crate::adapter::{covers, stale};
 use crate::batch::{Action, Changes, Write};
+use crate::bson;
 use crate::collection::{Collection, Entity};
 use crate::journal::Change;
 use crate::search::catalogue::{self, Touched};
+
+/// Up to here a document is never too long as BSON, where an item of a list takes 17 bytes at most for two of text.
+const SURELY_FITS: usize = 1024 * 1024;
 
 /// A write whose document is JSON text already, so that the writer thread does not spend its time on that.
 #[derive(Debug)]
@@ -19,13 +23,15 @@ pub(crate) struct Prepared {
     text: Option<String>,
 }
 
-impl From<Write> for Prepared {
-    fn from(write: Write) -> Self {
+impl TryFrom<Write> for Prepared {
+    type Error = Error;
+
+    fn try_from(write: Write) -> Result<Self> {
         let text = match &write.action {
-            Action::Insert(doc) | Action::Put(doc) => Some(text(doc)),
+            Action::Insert(doc) | Action::Put(doc) => Some(bounded(doc)?),
             Action::Patch(_) | Action::Delete(_) => None,
         };
-        Self { write, text }
+        Ok(Self { write, text })
     }
 }
 
@@ -155,7 +161,7 @@ fn patch(
         };
         doc.insert((*field).to_owned(), sum);
     }
-    let stored = jsonb(connection, &text(&doc)).map_err(fault)?;
+    let stored = jsonb(connection, &bounded(&doc)?).map_err(fault)?;
     let sql = format!("UPDATE \"{}\" SET doc = ?2 WHERE id = ?1", collection.name);
     connection
         .prepare_cached(&sql)
@@ -181,6 +187,15 @@ fn journal(
 pub(crate) fn document(text: &str) -> Result<Doc> {
     serde_json::from_str(text)
         .map_err(|fault| Error::internal(format!("a stored document is not a JSON object: {fault}")))
+}
+
+/// The text of a document that MongoDB would take as well, and that a backup holds.
+fn bounded(doc: &Doc) -> Result<String> {
+    let text = text(doc);
+    if text.len() > SURELY_FITS {
+        bson::check(doc)?;
+    }
+    Ok(text)
 }
 
 pub(super) fn text(doc: &Doc) -> String {

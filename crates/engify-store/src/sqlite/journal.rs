@@ -4,9 +4,10 @@ use engify_core::{Error, Result, Time};
 use rusqlite::{Connection, params};
 
 use super::fault::fault;
-use crate::journal::{Change, Held, PAGE_BYTES};
+use crate::held::Held;
+use crate::journal::{Change, PAGE_BYTES};
 
-/// At most `limit` changes behind a position, in order, and [`PAGE_BYTES`] of them.
+/// At most `limit` changes behind a position, in order, up to [`PAGE_BYTES`] of documents and one more.
 pub(crate) fn after<D: Held>(connection: &Connection, position: u64, limit: u32) -> Result<Vec<Change<D>>> {
     let sql = "SELECT seq, at, collection, id, json(doc) FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
@@ -17,13 +18,14 @@ pub(crate) fn after<D: Held>(connection: &Connection, position: u64, limit: u32)
         && let Some(row) = rows.next().map_err(fault)?
     {
         let text = row.get_ref(4).map_err(fault)?.as_str_or_null().map_err(Error::internal)?;
-        bytes += text.map_or(0, str::len);
+        let document = text.map(D::of_text).transpose()?;
+        bytes += document.as_ref().zip(text).map_or(0, |(document, text)| document.takes(text.len()));
         changes.push(Change {
             position: row.get::<_, i64>(0).map_err(fault)?.unsigned_abs(),
             at: Time::from_millis(row.get(1).map_err(fault)?),
             collection: row.get(2).map_err(fault)?,
             id: row.get(3).map_err(fault)?,
-            document: text.map(D::of_text).transpose()?,
+            document,
         });
     }
     Ok(changes)

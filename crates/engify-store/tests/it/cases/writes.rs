@@ -172,6 +172,15 @@ pub(crate) async fn long_documents_come_from_the_journal_a_few_at_a_time(databas
     assert!(pages.iter().all(|count| (1..=9).contains(count)), "8 MiB and one document: {pages:?}");
 }
 
+pub(crate) async fn what_is_longer_than_a_document_can_be_is_refused(database: Database) {
+    let store = database.open().await;
+    let mut version = builders::version(&builders::prompt("Long", builders::public()));
+    version.draft.content = "x".repeat(17 * 1024 * 1024);
+    let fault = insert(&store, &version).await.expect_err("too long");
+    assert_eq!(fault.code(), "document_too_large");
+    assert_eq!(store.journal_position().await.expect("a position"), 0, "nothing was written");
+}
+
 pub(crate) async fn a_sealed_value_is_replaced_only_where_nobody_else_did(database: Database) {
     let store = database.open().await;
     let key = builders::provider_key(builders::private(&UserId::make(&ids())), "openai");
