@@ -40,6 +40,7 @@ conformance! {
     writes::patches_set_add_and_skip,
     writes::the_journal_tells_every_change_in_order,
     writes::long_documents_come_from_the_journal_a_few_at_a_time,
+    writes::a_write_outlives_the_runtime_of_its_caller,
     writes::what_is_longer_than_a_document_can_be_is_refused,
     paging::pages_stay_in_place_while_others_insert,
     paging::equal_sort_values_are_neither_lost_nor_repeated,

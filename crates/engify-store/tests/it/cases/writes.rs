@@ -1,5 +1,7 @@
 //! Batches, patches, unique values and the journal.
 
+use std::time::Duration;
+
 use engify_core::account::User;
 use engify_core::api_key::ApiKey;
 use engify_core::ids::{PromptId, UserId, VersionId};
@@ -8,6 +10,7 @@ use engify_core::provider_key::ProviderKey;
 use engify_core::tenancy::Audience;
 use engify_core::{Error, Kind, Sealed};
 use engify_store::{Batch, Entity, Patch, Store, bson, queries};
+use tokio::time::timeout;
 
 use crate::builders::{self, everything, ids};
 use crate::database::Database;
@@ -170,6 +173,24 @@ pub(crate) async fn long_documents_come_from_the_journal_a_few_at_a_time(databas
     }
     assert_eq!(pages.iter().sum::<usize>(), 24, "all of them");
     assert!(pages.iter().all(|count| (1..=9).contains(count)), "8 MiB and one document: {pages:?}");
+}
+
+pub(crate) async fn a_write_outlives_the_runtime_of_its_caller(database: Database) {
+    let store = database.open().await;
+    let prompt = builders::prompt("Begun elsewhere", builders::public());
+    let (id, mut feed, theirs) = (prompt.id.clone(), store.changes(), store.clone());
+    let begun = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let mut writing = Box::pin(async move { insert(&theirs, &prompt).await });
+        let once = |context: &mut std::task::Context<'_>| {
+            std::task::Poll::Ready(writing.as_mut().poll(context).is_ready())
+        };
+        runtime.block_on(std::future::poll_fn(once))
+    });
+    assert!(!begun.join().expect("no panic"), "it ended at once, so this shows nothing");
+    let told = timeout(Duration::from_secs(5), feed.recv()).await.expect("in time").expect("a commit");
+    assert_eq!(told.iter().map(|change| change.id.as_str()).collect::<Vec<_>>(), [id.as_str()]);
+    assert!(store.get::<Prompt>(&everything(), id.as_str()).await.expect("an answer").is_some());
 }
 
 pub(crate) async fn what_is_longer_than_a_document_can_be_is_refused(database: Database) {
