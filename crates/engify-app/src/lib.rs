@@ -32,6 +32,7 @@ pub mod patterns;
 pub mod prompts;
 pub mod provider_keys;
 mod recorder;
+mod rounds;
 pub mod setup;
 mod shared;
 mod token;

@@ -96,11 +96,8 @@ impl Tally {
 pub async fn of(snapshot: &mut Snapshot, seen: &(dyn Fn(u64) + Send + Sync)) -> Result<Contents> {
     let (mut contents, mut count) = (Contents::default(), 0);
     for collection in collections::ALL {
-        let (mut tally, mut after) = (Tally::default(), None);
-        loop {
-            let page = snapshot.page(collection, after.as_deref()).await?;
-            let Some(last) = page.last() else { break };
-            after = id(last);
+        let (mut tally, mut pages) = (Tally::default(), snapshot.pages(collection));
+        while let Some(page) = pages.next().await? {
             count += page.len() as u64;
             let added = tokio::task::spawn_blocking(move || {
                 page.iter()

@@ -153,11 +153,8 @@ fn written(page: Vec<Doc>, format: Format, columns: &[String]) -> Result<Vec<u8>
 
 /// The fields that any document has, the id first.
 async fn columns(snapshot: &mut Snapshot, collection: &Collection) -> Result<Vec<String>> {
-    let (mut names, mut after) = (std::collections::BTreeSet::new(), None);
-    loop {
-        let page = snapshot.page(collection, after.as_deref()).await?;
-        let Some(last) = page.last() else { break };
-        after = contents::id(last);
+    let (mut names, mut pages) = (std::collections::BTreeSet::new(), snapshot.pages(collection));
+    while let Some(page) = pages.next().await? {
         page.iter().flat_map(Doc::keys).for_each(|name| {
             if !names.contains(name) {
                 names.insert(name.clone());

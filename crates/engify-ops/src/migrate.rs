@@ -217,11 +217,8 @@ pub async fn give_up(target: &Store, to: &str) -> Result<u64> {
     let mut removed = 0;
     let mut snapshot = target.snapshot().await?;
     for collection in collections::ALL {
-        let mut after = None;
-        loop {
-            let page = snapshot.page(collection, after.as_deref()).await?;
-            let Some(last) = page.last() else { break };
-            after = contents::id(last);
+        let mut pages = snapshot.pages(collection);
+        while let Some(page) = pages.next().await? {
             removed += page.len() as u64;
             let gone = page.iter().filter_map(contents::id).map(|id| Change {
                 position: 0,

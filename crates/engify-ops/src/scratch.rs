@@ -101,11 +101,8 @@ pub async fn settled(store: &Store, parent: &Path, clock: &Clock) -> Result<(Sna
 pub async fn copy(snapshot: &mut Snapshot, into: &Store, seen: &(dyn Fn(u64) + Send + Sync)) -> Result<()> {
     let mut count = 0;
     for collection in engify_store::collections::ALL {
-        let mut after = None;
-        loop {
-            let page = snapshot.page(collection, after.as_deref()).await?;
-            let Some(last) = page.last() else { break };
-            after = crate::contents::id(last);
+        let mut pages = snapshot.pages(collection);
+        while let Some(page) = pages.next().await? {
             count += page.len() as u64;
             into.load(collection, page).await?;
             seen(count);

@@ -69,6 +69,32 @@ impl Snapshot {
             View::Mongo(view) => Box::pin(view.page(collection, after)).await,
         }
     }
+
+    /// All pages of a collection, one after the other.
+    pub fn pages<'a>(&'a mut self, collection: &'a Collection) -> Pages<'a> {
+        Pages { snapshot: self, collection, after: None }
+    }
+}
+
+/// The pages of a collection that are still to be read.
+#[derive(Debug)]
+pub struct Pages<'a> {
+    snapshot: &'a mut Snapshot,
+    collection: &'a Collection,
+    after: Option<String>,
+}
+
+impl Pages<'_> {
+    /// The next page; none behind the last.
+    ///
+    /// # Errors
+    /// As [`Snapshot::page`].
+    pub async fn next(&mut self) -> Result<Option<Vec<Doc>>> {
+        let page = self.snapshot.page(self.collection, self.after.as_deref()).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.after = Some(id_of(self.collection.name, last)?);
+        Ok(Some(page))
+    }
 }
 
 /// The id of a document that is loaded.

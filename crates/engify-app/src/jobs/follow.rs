@@ -13,7 +13,8 @@ use engify_store::{Entity, queries};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::Instant;
 
-use super::worker::news;
+use super::worker::is_news;
+use crate::rounds::news;
 use crate::{App, Ctx, accounts};
 
 /// A reader comes back after so long by itself and is looked at anew.
@@ -79,7 +80,7 @@ pub(super) fn measured(app: &App) {
             // Figures of a database that is away stay as they were.
             let _ = measure(&app).await;
             let next = async {
-                let open = news(&mut changes).await;
+                let open = news(&mut changes, is_news).await;
                 drop(changes);
                 tokio::time::sleep(MEASURE).await;
                 open

@@ -16,7 +16,6 @@ use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,12 +23,9 @@ use tokio_util::sync::CancellationToken;
 use super::cancel::called_off;
 use super::lease::{Claim, End, bury, claim, drop_cancelled, keep, note};
 use super::{EVERYTHING, JobKind, TOGETHER, Task, follow, handover, known, not_found, schedules};
+use crate::rounds::{self, REST, news};
 use crate::{App, Ctx};
 
-/// The longest rest.
-const REST: Duration = Duration::from_secs(3600);
-/// How long to rest when the database did not answer.
-const AWAY: Duration = Duration::from_secs(5);
 /// How long jobs under way may go on when the process ends, or when they are called off.
 const GRACE: Duration = Duration::from_secs(5);
 /// Jobs that are looked at in one go, and at most in one round.
@@ -39,45 +35,17 @@ const LOOKED_AT: usize = 1000;
 /// Works until the application leaves: then no further job is begun.
 pub fn start(app: &App) {
     follow::measured(app);
-    let mut changes = app.store().changes();
-    let app = app.clone();
-    tokio::spawn(async move {
-        let leaving = app.leaving();
-        loop {
-            let rest = match round(&app).await {
-                Ok(round) => round.rest(app.clock().now()),
-                Err(fault) => {
-                    if !fault.is_told() {
-                        tracing::error!(error = ?fault, "jobs.database_away: trying again");
-                    }
-                    AWAY
-                }
-            };
-            tokio::select! {
-                () = leaving.cancelled() => break,
-                () = tokio::time::sleep(rest) => {}
-                open = news(&mut changes) => if !open { break },
-            }
-        }
+    rounds::start(app, app.leaving().clone(), "jobs", is_news, |app| async move {
+        let round = round(&app).await?;
+        Ok(round.rest(app.clock().now()))
     });
 }
 
-/// Returns when there may be something to do; false when the store is closed.
-pub(super) async fn news(changes: &mut Receiver<Arc<Vec<Change>>>) -> bool {
-    // A lease that is taken or renewed is nobody else's business.
-    let is_news = |change: &Change| {
-        let state = || change.document.as_ref().and_then(|doc| doc.get("state")).and_then(Value::as_str);
-        change.collection == Schedule::COLLECTION.name
-            || change.collection == Job::COLLECTION.name && state() != Some(JobState::Running.as_str())
-    };
-    loop {
-        match changes.recv().await {
-            Ok(commit) if commit.iter().any(is_news) => return true,
-            Ok(_) => {}
-            Err(RecvError::Lagged(_)) => return true,
-            Err(RecvError::Closed) => return false,
-        }
-    }
+/// Whether there may be something to do. A lease that is taken or renewed is nobody else's business.
+pub(super) fn is_news(change: &Change) -> bool {
+    let state = || change.document.as_ref().and_then(|doc| doc.get("state")).and_then(Value::as_str);
+    change.collection == Schedule::COLLECTION.name
+        || change.collection == Job::COLLECTION.name && state() != Some(JobState::Running.as_str())
 }
 
 /// What a round found.
@@ -305,7 +273,7 @@ pub async fn run_here(ctx: &Ctx, id: &str) -> Result<Job> {
             JobState::Queued if job.failure.is_some() => return Ok(job),
             JobState::Queued | JobState::Running => {}
         }
-        if !news(&mut changes).await {
+        if !news(&mut changes, is_news).await {
             return Err(not_found());
         }
     }

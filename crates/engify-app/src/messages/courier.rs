@@ -18,12 +18,11 @@ use engify_store::{Batch, Entity, Patch, queries};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::{RECORD, everybody, masked, unseal};
 use crate::App;
+use crate::rounds::{self, REST};
 
 /// How many letters are on their way at once.
 const TOGETHER: usize = 8;
@@ -42,10 +41,6 @@ const WAITS: [Duration; 8] = [
     Duration::from_secs(6 * 3600),
     Duration::from_secs(12 * 3600),
 ];
-/// The longest rest.
-const REST: Duration = Duration::from_secs(3600);
-/// How long to rest when the database did not answer.
-const AWAY: Duration = Duration::from_secs(5);
 /// How long the end of the process waits for letters on their way.
 const PATIENCE: Duration = Duration::from_secs(25);
 
@@ -79,27 +74,8 @@ impl Courier {
 
 /// Carries what is posted, here or by another process, until the application stops.
 pub(crate) fn start(app: &App) {
-    let mut changes = app.store().changes();
-    let app = app.clone();
-    tokio::spawn(async move {
-        let stop = app.courier().stop.clone();
-        loop {
-            let rest = match carry(&app).await {
-                Ok(rest) => rest,
-                Err(fault) => {
-                    if !fault.is_told() {
-                        tracing::error!(error = ?fault, "courier.database_away: trying again");
-                    }
-                    AWAY
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(rest) => {}
-                open = posted(&mut changes) => if !open { return },
-            }
-        }
-    });
+    let stop = app.courier().stop.clone();
+    rounds::start(app, stop, "courier", is_posted, |app| async move { carry(&app).await });
 }
 
 /// One round; says how long there is nothing to do.
@@ -110,24 +86,12 @@ async fn carry(app: &App) -> Result<Duration> {
     Ok(next.map_or(REST, |at| at.since(now)).clamp(Duration::from_millis(50), REST))
 }
 
-/// Returns when a letter was posted; false when the store is closed.
-async fn posted(changes: &mut Receiver<std::sync::Arc<Vec<Change>>>) -> bool {
-    let is_letter = |change: &Change| {
-        let state = change.document.as_ref().and_then(|doc| doc.get("state")).and_then(Value::as_str);
-        // What was tried before is no news; its next try has its time.
-        let tried = change.document.as_ref().and_then(|doc| doc.get("attempts")).and_then(Value::as_u64);
-        change.collection == Message::COLLECTION.name
-            && state == Some(MessageState::Queued.as_str())
-            && tried == Some(0)
-    };
-    loop {
-        match changes.recv().await {
-            Ok(commit) if commit.iter().any(is_letter) => return true,
-            Ok(_) => {}
-            Err(RecvError::Lagged(_)) => return true,
-            Err(RecvError::Closed) => return false,
-        }
-    }
+/// Whether a letter was posted. What was tried before is no news; its next try has its time.
+fn is_posted(change: &Change) -> bool {
+    let field = |name| change.document.as_ref().and_then(|doc| doc.get(name));
+    change.collection == Message::COLLECTION.name
+        && field("state").and_then(Value::as_str) == Some(MessageState::Queued.as_str())
+        && field("attempts").and_then(Value::as_u64) == Some(0)
 }
 
 /// Carries everything that is due.

@@ -229,13 +229,11 @@ impl Rig {
     /// What is there of the collection that drills write to, by id.
     pub(super) async fn milestones(&self) -> Result<BTreeSet<String>> {
         let mut snapshot = self.store()?.snapshot().await?;
-        let (mut ids, mut after) = (BTreeSet::new(), None);
-        loop {
-            let page = snapshot.page(&Milestone::COLLECTION, after.as_deref()).await?;
-            let Some(last) = page.last() else { return Ok(ids) };
-            after = crate::contents::id(last);
+        let (mut ids, mut pages) = (BTreeSet::new(), snapshot.pages(&Milestone::COLLECTION));
+        while let Some(page) = pages.next().await? {
             ids.extend(page.iter().filter_map(crate::contents::id));
         }
+        Ok(ids)
     }
 
     pub(super) fn count(&self) -> usize {

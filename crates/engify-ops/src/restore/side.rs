@@ -167,11 +167,8 @@ async fn replay(
 async fn refuse_foreign(store: &Store) -> Result<()> {
     let mut snapshot = store.snapshot().await?;
     for collection in collections::ALL {
-        let mut after = None;
-        loop {
-            let page = snapshot.page(collection, after.as_deref()).await?;
-            let Some(last) = page.last() else { break };
-            after = contents::id(last);
+        let mut pages = snapshot.pages(collection);
+        while let Some(page) = pages.next().await? {
             let fitting =
                 tokio::task::spawn_blocking(move || page.iter().try_for_each(|doc| fits(collection, doc)));
             fitting.await.map_err(Error::internal)??;

@@ -144,13 +144,11 @@ pub(crate) async fn remove(store: &Store, name: &str, id: &str) -> u64 {
 
 pub(crate) async fn read(store: &Store, name: &str) -> Vec<Doc> {
     let mut snapshot = store.snapshot().await.unwrap();
-    let (mut all, mut after): (Vec<Doc>, Option<String>) = (Vec::new(), None);
-    loop {
-        let page = snapshot.page(collection(name), after.as_deref()).await.unwrap();
-        let Some(last) = page.last() else { return all };
-        after = last["_id"].as_str().map(str::to_owned);
+    let (mut all, mut pages) = (Vec::new(), snapshot.pages(collection(name)));
+    while let Some(page) = pages.next().await.unwrap() {
         all.extend(page);
     }
+    all
 }
 
 /// What it holds, without what never comes back from a backup.

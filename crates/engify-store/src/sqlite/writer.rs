@@ -4,6 +4,7 @@
 //! each commit, those of other processes as it finds them in the journal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use engify_core::{Clock, Error, Result};
 use rusqlite::Connection;
@@ -146,8 +147,7 @@ impl Thread {
                 }
                 Job::Close(answer) => {
                     jobs.close();
-                    // What is in the log goes into the file, so that the file alone is complete.
-                    let _ = self.desk.connection.pragma_update(None, "wal_checkpoint", "truncate");
+                    let _ = carry_over(&self.desk.connection);
                     drop(self.desk);
                     let _ = answer.send(());
                     return;
@@ -274,6 +274,15 @@ impl Thread {
 
 fn run(connection: &Connection, sql: &str) -> Result<()> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(fault)
+}
+
+/// What is in the log goes into the file, so that the file alone is complete. Where others have it open, as a server has beside a
+/// command, nobody is held up: most is carried over without a lock, and the rest only where no reader needs it, because whoever waits
+/// for readers keeps writers away.
+fn carry_over(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.pragma_update(None, "wal_checkpoint", "passive")?;
+    connection.pragma_update(None, "wal_checkpoint", "truncate")
 }
 
 fn data_version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use engify_core::permission::Role;
 use engify_core::{Error, Kind};
 use engify_store::{Batch, Options, Store, Target, queries};
+use tokio::time::timeout;
 
 use crate::builders::{self, everything};
 use crate::database::Database;
@@ -91,6 +92,20 @@ async fn a_read_that_takes_too_long_is_stopped() {
     let page =
         store.find(&queries::users(everything(), None).limit(1)).await.expect("a short one is answered");
     assert_eq!(page.items.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_ends_waits_for_no_snapshot() {
+    let database = Database::embedded();
+    let (server, command) = (database.open().await, database.open().await);
+    let batch = || Batch::new().insert(&builders::user()).expect("a user");
+    server.write(batch()).await.expect("written");
+    let snapshot = server.snapshot().await.expect("a snapshot");
+    server.write(batch()).await.expect("the log goes on behind what is read");
+    // Waiting for its end, it would keep the server's writes away for as long.
+    timeout(Duration::from_secs(2), command.close()).await.expect("at once");
+    server.write(batch()).await.expect("nobody holds it");
+    drop(snapshot);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,12 +17,9 @@ type Content = BTreeMap<(String, String), Doc>;
 async fn walk(snapshot: &mut Snapshot) -> Content {
     let mut content = Content::new();
     for collection in collections::ALL {
-        let mut after: Option<String> = None;
-        loop {
-            let page = snapshot.page(collection, after.as_deref()).await.expect("a page");
-            let Some(last) = page.last() else { break };
+        let mut pages = snapshot.pages(collection);
+        while let Some(page) = pages.next().await.expect("a page") {
             let id = |doc: &Doc| doc["_id"].as_str().expect("a text").to_owned();
-            after = Some(id(last));
             let before = content.len();
             let count = page.len();
             content.extend(page.into_iter().map(|doc| ((collection.name.to_owned(), id(&doc)), doc)));
