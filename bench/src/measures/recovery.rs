@@ -1,10 +1,12 @@
 //! Backups and restores, beside the shell's own tools on the same file; and what shipping the journal costs writes.
 
+use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use serde_json::json;
 
 use super::{BUSY, Bench, PROMPTS};
@@ -82,26 +84,56 @@ pub(super) fn shipping(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
     Ok(())
 }
 
-/// How long a few writers wait while the server takes and proves backups, beside how long they wait else.
+/// How long a few writers wait while snapshots are taken without a pause, and while the server takes and proves backups, beside
+/// how long they wait else.
 pub(super) fn snapshot(bench: &Bench, say: &mut dyn FnMut(Line)) -> Result<()> {
     let site = bench.site.copy(bench.scratch.join("snapshot"))?;
     let server = site.start()?;
     let mut writes = Writes::on(&server)?;
-    let (mut ratios, mut idle) = (Vec::new(), Vec::new());
+    let (mut idle, mut read, mut proven) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.rounds() {
-        let alone = bench.load(&server, &writes.fresh(), WRITERS).run()?.millis(0.95);
-        let load = bench.load(&server, &writes.fresh(), WRITERS);
+        let mut p95 =
+            || Ok::<_, anyhow::Error>(bench.load(&server, &writes.fresh(), WRITERS).run()?.millis(0.95));
+        let alone = p95()?;
+        read.push(beside_snapshots(&site, &bench.scratch.join("dump"), &mut p95)? / alone);
         let backups = Backups::begin(&site)?;
-        let beside = load.run()?.millis(0.95);
+        let beside = p95()?;
         backups.end(&site)?;
-        ratios.push(beside / alone);
+        proven.push(beside / alone);
         idle.push(alone);
     }
-    let (spread, idle) = (Spread::of(ratios), Spread::of(idle));
-    let figure = format!("{} times; {} ms without", spread.text(2), idle.text(1));
-    say(Line::stated("snapshot", format!("p95 of {WRITERS} writers while backups are taken"), figure)
-        .goal("at most twice", spread.median <= 2.0));
+    let (idle, read, proven) = (Spread::of(idle), Spread::of(read), Spread::of(proven));
+    let p95 = |meanwhile| format!("p95 of {WRITERS} writers while {meanwhile}");
+    say(Line::stated("snapshot", p95("nothing else is done"), format!("{} ms", idle.text(1))));
+    say(Line::stated("snapshot", p95("snapshots are taken"), format!("{} times that", read.text(2)))
+        .goal("at most twice", read.median <= 2.0));
+    say(Line::stated(
+        "snapshot",
+        p95("backups are taken and proven"),
+        format!("{} times that", proven.text(2)),
+    ));
     server.stop()
+}
+
+/// Measures while one snapshot after the other is read and written to files, as for `mongorestore`.
+fn beside_snapshots(site: &Site, out: &Path, measure: &mut impl FnMut() -> Result<f64>) -> Result<f64> {
+    let (stop, begun) = (AtomicBool::new(false), Barrier::new(2));
+    std::thread::scope(|scope| {
+        let taking = scope.spawn(|| {
+            begun.wait();
+            while !stop.load(Ordering::Relaxed) {
+                let folder = out.to_str().context("a path that is text")?;
+                site.report(&["db", "backup", "--format", "mongodump", "--out", folder, "--json"])?;
+                std::fs::remove_dir_all(out)?;
+            }
+            anyhow::Ok(())
+        });
+        begun.wait();
+        let measured = measure();
+        stop.store(true, Ordering::Relaxed);
+        taking.join().map_err(|_| anyhow!("the thread that takes snapshots panicked"))??;
+        measured
+    })
 }
 
 /// Backups that a server takes one after the other, more than end in a round.
@@ -136,7 +168,6 @@ impl Backups {
                 return Ok(());
             }
             ensure!(Instant::now() < until, "the backups are {states:?}");
-            std::thread::sleep(Duration::from_millis(20));
         }
     }
 

@@ -37,8 +37,14 @@ pub use wish::{Moment, Wish};
 use find::Found;
 use side::Side;
 
-/// Documents that are loaded in a second, for the estimate: a figure of two cores and a slow disk.
-const LOADED_A_SECOND: u64 = 10_000;
+// For the estimate: half of what two cores did with ten million small documents and with ten thousand long ones
+// (docs/performance.md), so that a slower disk has its time.
+/// Documents that are loaded in a second, their content aside.
+const LOADED_A_SECOND: u64 = 75_000;
+/// Bytes of a backup that are unpacked, loaded and compared in a second.
+const BYTES_A_SECOND: u64 = 8_000_000;
+/// Changes that are done again in a second, and documents of the live database that are kept.
+const CHANGED_A_SECOND: u64 = 10_000;
 
 /// Where backups are, and what a restore needs beside them.
 #[derive(Debug, Clone, Copy)]
@@ -274,7 +280,8 @@ async fn describe(found: &Found, wish: &Wish, live: &Live, wanted: &[&'static Co
         }
         Live::Missing(_) | Live::Damaged(_) => 0,
     };
-    let work = found.documents() + found.changes() + there / 10;
+    let loading = found.documents() / LOADED_A_SECOND + found.bytes() / BYTES_A_SECOND;
+    let changing = (found.changes() + there / 10) / CHANGED_A_SECOND;
     Ok(Plan {
         backup: found.id(),
         from: found.from(),
@@ -289,7 +296,7 @@ async fn describe(found: &Found, wish: &Wish, live: &Live, wanted: &[&'static Co
         there,
         collections: wanted.iter().map(|collection| collection.name).collect(),
         filter: wish.filter.iter().map(|(field, value)| format!("{field}={value}")).collect(),
-        estimated_seconds: 2 + work / LOADED_A_SECOND,
+        estimated_seconds: 2 + loading + changing,
     })
 }
 

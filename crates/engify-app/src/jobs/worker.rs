@@ -35,7 +35,7 @@ const LOOKED_AT: usize = 1000;
 /// Works until the application leaves: then no further job is begun.
 pub fn start(app: &App) {
     follow::measured(app);
-    rounds::start(app, app.leaving().clone(), "jobs", is_news, |app| async move {
+    rounds::start(app, app.leaving(), "jobs", is_news, |app| async move {
         let round = round(&app).await?;
         Ok(round.rest(app.clock().now()))
     });
