@@ -15,6 +15,9 @@ use crate::adapter::too_large;
 /// How deep a document may nest. MongoDB stops at 100 levels; the journal's entry and a margin are ours.
 const DEPTH: usize = 90;
 
+/// Room for a document within another; more where it has more.
+const NESTED: usize = 128;
+
 /// The longest document that MongoDB takes, bytes of BSON; the embedded database takes none that is longer.
 pub(crate) const LONGEST: usize = 16 * 1024 * 1024;
 
@@ -163,7 +166,7 @@ impl<'de> Visitor<'de> for Put<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        let made = fields(RawDocumentBuf::new(), map, self.depth, self.refused)?;
+        let made = fields(empty(NESTED), map, self.depth, self.refused)?;
         (self.into)(RawBsonRef::Document(&made));
         Ok(())
     }
