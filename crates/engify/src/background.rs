@@ -1,28 +1,40 @@
 //! Work that gives way: a backup and its proof take as many processors as nobody else wants.
 
 use engify_core::{Error, Result};
+#[cfg(target_os = "linux")]
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+#[cfg(target_os = "linux")]
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-/// How far behind others such work stands: as far as there is. It gets what others leave and a little more, so that it ends even on
-/// a machine that is never idle.
+/// How far behind others such work stands at the disks: as far as there is.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 19;
 
-/// Makes this thread give way, and every thread that it begins from now on: they stand behind all others, on half of the
+/// Makes this thread give way, and every thread that it begins from now on: they run when nobody else wants to, on half of the
 /// processors, so that whoever serves people finds one that is free. Elsewhere than on Linux, where threads have no priority of
 /// their own, it does nothing.
 pub(crate) fn give_way() {
     #[cfg(target_os = "linux")]
-    if let Err(fault) = stand_back() {
-        tracing::debug!(error = %fault, "background.priority: it stays as it is");
+    {
+        // A niceness alone would not do: who wakes up on a processor that is busy with such work waits for its turn to end, where
+        // `SCHED_IDLE` counts as nobody. It never starves: some thousandth of a processor is left to it.
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let behind = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+        let behind = behind.map_err(|fault| format!("{fault:?}"));
+        let halved = stand_back().map_err(|fault| fault.to_string());
+        if let Err(fault) = behind.and(halved) {
+            tracing::debug!(error = fault, "background.priority: it stays as it is");
+        }
     }
 }
 
 #[cfg(target_os = "linux")]
 fn stand_back() -> rustix::io::Result<()> {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-
     rustix::process::nice(NICENESS)?;
     let allowed = sched_getaffinity(None)?;
     let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|one| allowed.is_set(*one)).collect();
@@ -63,15 +75,17 @@ mod tests {
     #[tokio::test]
     async fn only_what_is_done_quietly_gives_way_and_all_of_it() {
         let standing = || {
-            let processors = rustix::thread::sched_getaffinity(None).unwrap().count();
-            (rustix::process::getpriority_process(None).unwrap(), processors)
+            let policy = thread_priority::thread_schedule_policy().unwrap();
+            let processors = sched_getaffinity(None).unwrap().count();
+            (policy, rustix::process::getpriority_process(None).unwrap(), processors)
         };
         let before = standing();
         let ran = quietly(move || async move {
             let left = tokio::task::spawn_blocking(standing).await.map_err(Error::internal)?;
             Ok((standing(), left))
         });
-        let behind = (NICENESS, before.1.div_ceil(2));
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let behind = (idle, NICENESS, before.2.div_ceil(2));
         assert_eq!(ran.await.unwrap(), (behind, behind));
         assert_eq!(standing(), before, "whoever asked goes on as before");
     }

@@ -51,14 +51,14 @@ pub(crate) fn apply(connection: &Connection, at: Time, batch: Vec<Prepared>) -> 
         let Write { collection, id, action } = write;
         let stored = match action {
             Action::Insert(doc) => {
-                let stored = jsonb(connection, &text.unwrap_or_default()).map_err(fault)?;
-                insert(connection, &collection, &id, &stored).map_err(fault)?;
-                Some((doc, stored))
+                let text = text.unwrap_or_default();
+                insert(connection, &collection, &id, &text).map_err(fault)?;
+                Some((doc, text))
             }
             Action::Put(doc) => {
-                let stored = jsonb(connection, &text.unwrap_or_default()).map_err(fault)?;
-                put(connection, &collection, &id, &stored).map_err(fault)?;
-                Some((doc, stored))
+                let text = text.unwrap_or_default();
+                put(connection, &collection, &id, &text).map_err(fault)?;
+                Some((doc, text))
             }
             Action::Patch(changes) => match patch(connection, &collection, &id, &changes)? {
                 Some(patched) => Some(patched),
@@ -74,7 +74,7 @@ pub(crate) fn apply(connection: &Connection, at: Time, batch: Vec<Prepared>) -> 
                 None
             }
         };
-        let (document, stored) = stored.unzip();
+        let (document, text) = stored.unzip();
         if collection == engify_core::prompt::Prompt::COLLECTION {
             let touched = match &document {
                 Some(doc) => catalogue::put(connection, doc),
@@ -83,7 +83,7 @@ pub(crate) fn apply(connection: &Connection, at: Time, batch: Vec<Prepared>) -> 
             applied.touched = applied.touched.max(touched.map_err(fault)?);
         }
         if collection.journaled {
-            let position = journal(connection, at, &collection, &id, stored.as_deref()).map_err(fault)?;
+            let position = journal(connection, at, &collection, &id, text.as_deref()).map_err(fault)?;
             applied.changes.push(Change {
                 position,
                 at,
@@ -96,27 +96,22 @@ pub(crate) fn apply(connection: &Connection, at: Time, batch: Vec<Prepared>) -> 
     Ok(applied)
 }
 
-/// A document in SQLite's own binary form: parsed once for the collection and the journal.
-pub(super) fn jsonb(connection: &Connection, text: &str) -> rusqlite::Result<Vec<u8>> {
-    connection.prepare_cached("SELECT jsonb(?1)")?.query_row([text], |row| row.get(0))
-}
-
-fn insert(connection: &Connection, collection: &Collection, id: &str, stored: &[u8]) -> rusqlite::Result<()> {
-    let sql = format!("INSERT INTO \"{}\"(id, doc) VALUES (?1, ?2)", collection.name);
-    connection.prepare_cached(&sql)?.execute(params![id, stored]).map(drop)
+fn insert(connection: &Connection, collection: &Collection, id: &str, text: &str) -> rusqlite::Result<()> {
+    let sql = format!("INSERT INTO \"{}\"(id, doc) VALUES (?1, jsonb(?2))", collection.name);
+    connection.prepare_cached(&sql)?.execute(params![id, text]).map(drop)
 }
 
 pub(super) fn put(
     connection: &Connection,
     collection: &Collection,
     id: &str,
-    stored: &[u8],
+    text: &str,
 ) -> rusqlite::Result<()> {
     let sql = format!(
-        "INSERT INTO \"{}\"(id, doc) VALUES (?1, ?2) ON CONFLICT(id) DO UPDATE SET doc = excluded.doc",
+        "INSERT INTO \"{}\"(id, doc) VALUES (?1, jsonb(?2)) ON CONFLICT(id) DO UPDATE SET doc = excluded.doc",
         collection.name
     );
-    connection.prepare_cached(&sql)?.execute(params![id, stored]).map(drop)
+    connection.prepare_cached(&sql)?.execute(params![id, text]).map(drop)
 }
 
 pub(super) fn delete(connection: &Connection, collection: &Collection, id: &str) -> rusqlite::Result<()> {
@@ -139,7 +134,7 @@ fn patch(
     collection: &Collection,
     id: &str,
     changes: &Changes,
-) -> Result<Option<(Doc, Vec<u8>)>> {
+) -> Result<Option<(Doc, String)>> {
     let Some(mut doc) = read(connection, collection, id)? else { return Ok(None) };
     let meets = |(field, wanted): &(&str, Value)| doc.get(*field).unwrap_or(&Value::Null) == wanted;
     if !covers(&changes.scope, &doc) || !changes.when.iter().all(meets) {
@@ -161,25 +156,26 @@ fn patch(
         };
         doc.insert((*field).to_owned(), sum);
     }
-    let stored = jsonb(connection, &bounded(&doc)?).map_err(fault)?;
-    let sql = format!("UPDATE \"{}\" SET doc = ?2 WHERE id = ?1", collection.name);
+    let text = bounded(&doc)?;
+    let sql = format!("UPDATE \"{}\" SET doc = jsonb(?2) WHERE id = ?1", collection.name);
     connection
         .prepare_cached(&sql)
-        .and_then(|mut update| update.execute(params![id, stored]))
+        .and_then(|mut update| update.execute(params![id, text]))
         .map_err(fault)?;
-    Ok(Some((doc, stored)))
+    Ok(Some((doc, text)))
 }
 
+/// As text, which is what whoever ships it wants.
 fn journal(
     connection: &Connection,
     at: Time,
     collection: &Collection,
     id: &str,
-    stored: Option<&[u8]>,
+    text: Option<&str>,
 ) -> rusqlite::Result<u64> {
     connection
         .prepare_cached("INSERT INTO journal(at, collection, id, doc) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![at.millis(), collection.name, id, stored])?;
+        .execute(params![at.millis(), collection.name, id, text])?;
     Ok(u64::try_from(connection.last_insert_rowid()).unwrap_or(0))
 }
 

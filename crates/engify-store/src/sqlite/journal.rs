@@ -9,7 +9,9 @@ use crate::journal::{Change, PAGE_BYTES};
 
 /// At most `limit` changes behind a position, in order, up to [`PAGE_BYTES`] of documents and one more.
 pub(crate) fn after<D: Held>(connection: &Connection, position: u64, limit: u32) -> Result<Vec<Change<D>>> {
-    let sql = "SELECT seq, at, collection, id, json(doc) FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    // Entries of an older version are in SQLite's binary form.
+    let sql = "SELECT seq, at, collection, id, iif(typeof(doc) = 'blob', json(doc), doc) FROM journal \
+               WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
     let from = i64::try_from(position).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![from, limit]).map_err(fault)?;

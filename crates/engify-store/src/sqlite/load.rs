@@ -3,7 +3,7 @@
 use engify_core::Result;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::apply::{delete, jsonb, put, text};
+use super::apply::{delete, put, text};
 use super::fault::fault;
 use crate::Doc;
 use crate::collection::{Collection, Entity};
@@ -56,9 +56,7 @@ fn store(connection: &Connection, collection: &Collection, id: &str, doc: Option
     let searched = *collection == engify_core::prompt::Prompt::COLLECTION;
     match doc {
         Some(doc) => {
-            jsonb(connection, &text(doc))
-                .and_then(|stored| put(connection, collection, id, &stored))
-                .map_err(fault)?;
+            put(connection, collection, id, &text(doc)).map_err(fault)?;
             if searched {
                 catalogue::put(connection, doc).map_err(fault)?;
             }

@@ -132,7 +132,7 @@ fn write(transaction: &Transaction<'_>, collection: &Collection, at: i64) -> Res
         );
         transaction.execute(&sql, [at]).map_err(fault)?;
         let sql = format!(
-            "INSERT INTO main.journal(at, collection, id, doc) SELECT ?1, '{name}', d.id, s.doc FROM temp.differing d \
+            "INSERT INTO main.journal(at, collection, id, doc) SELECT ?1, '{name}', d.id, json(s.doc) FROM temp.differing d \
              JOIN side.\"{name}\" s ON s.id = d.id WHERE d.collection = '{name}' ORDER BY d.id"
         );
         transaction.execute(&sql, [at]).map_err(fault)?;

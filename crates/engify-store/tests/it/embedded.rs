@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use engify_core::permission::Role;
 use engify_core::{Error, Kind};
+use engify_store::journal::Change;
 use engify_store::{Batch, Options, Store, Target, queries};
 use tokio::time::timeout;
 
@@ -27,6 +28,11 @@ async fn a_file_of_format_1_opens() {
     let prompts = store.find(&queries::prompts_all(everything())).await.expect("prompts");
     assert_eq!(prompts.items[0].draft.title, "Review a pull request");
     assert_eq!(store.journal_position().await.expect("a position"), 3);
+    let journal = store.journal_after(0, 10).await.expect("its journal");
+    let told =
+        |change: &Change| change.document.as_ref().and_then(|doc| doc["_id"].as_str().map(str::to_owned));
+    let ids: Vec<_> = journal.iter().map(|change| Some(change.id.clone())).collect();
+    assert_eq!(journal.iter().map(told).collect::<Vec<_>>(), ids);
     store.write(Batch::new().insert(&builders::user()).expect("a user")).await.expect("and takes writes");
 }
 
