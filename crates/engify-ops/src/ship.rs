@@ -12,11 +12,13 @@ use engify_core::ids::BackupId;
 use engify_core::tenancy::Scope;
 use engify_core::{Clock, Ids, Result, Time};
 use engify_store::{Batch, Patch, Store};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::seal::Key;
 
+mod leisure;
 pub(crate) mod segment;
 mod shipper;
 pub(crate) mod trail;
@@ -55,6 +57,8 @@ pub struct Options {
     pub keep_days: u32,
     /// Every target that is shipped to, as settings write it: the database's own journal keeps what one of them lacks.
     pub targets: Vec<String>,
+    /// Threads that give way to all others: they read and pack as long as they get a processor within a tenth of a second.
+    pub quiet: Option<Handle>,
 }
 
 /// Ships to one target until told to stop; then ships what is left, for a few seconds at most.
@@ -108,7 +112,8 @@ impl Running {
         let id = objects.place().to_string();
         let holder = BackupId::make(&options.ids).to_string();
         let shipper =
-            Shipper::new(store.clone(), objects.clone(), options.key.clone(), options.clock.clone());
+            Shipper::new(store.clone(), objects.clone(), options.key.clone(), options.clock.clone())
+                .with_quiet(options.quiet.clone());
         let next_upkeep = Instant::now() + PACE * 60;
         Self { store, objects, options, shipper, id, holder, failing_since: None, next_upkeep }
     }
@@ -267,7 +272,7 @@ mod tests {
         let objects = ["one", "two"].map(|name| folder_of(&folder.join(name)).unwrap());
         let targets: Vec<String> = objects.iter().map(|one| one.place().to_string()).collect();
         let ids = Ids::system(clock.clone());
-        let options = Options { key: None, clock: clock.clone(), ids, keep_days: 7, targets };
+        let options = Options { key: None, clock: clock.clone(), ids, keep_days: 7, targets, quiet: None };
         let running = objects.map(|objects| Running::new(store.clone(), objects, options.clone()));
         (clock, store, running)
     }

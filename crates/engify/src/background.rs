@@ -1,4 +1,4 @@
-//! Work that gives way: a backup and its proof take as many processors as nobody else wants.
+//! Work that gives way: a backup, its proof, and what is read and packed of the journal take the processors that nobody else wants.
 
 use engify_core::{Error, Result};
 #[cfg(target_os = "linux")]
@@ -8,8 +8,9 @@ use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
     thread_native_id,
 };
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How far behind others such work stands at the disks: as far as there is.
 #[cfg(target_os = "linux")]
@@ -67,6 +68,23 @@ pub(crate) async fn quietly<T: Send + 'static, W: Future<Output = Result<T>>>(
     ended.await.map_err(|_| Error::internal("work in the background panicked"))?
 }
 
+/// Threads that give way, until the guard is dropped.
+///
+/// # Errors
+/// Where the machine gives no thread.
+pub(crate) fn threads() -> Result<(Handle, DropGuard)> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
+    let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
+    let stopped = stop.clone();
+    let thread = move || {
+        give_way();
+        runtime.block_on(stopped.cancelled());
+        runtime.shutdown_background();
+    };
+    std::thread::Builder::new().name("background".to_owned()).spawn(thread).map_err(Error::internal)?;
+    Ok((handle, stop.drop_guard()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +105,9 @@ mod tests {
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
         let behind = (idle, NICENESS, before.2.div_ceil(2));
         assert_eq!(ran.await.unwrap(), (behind, behind));
+        let (threads, _guard) = threads().unwrap();
+        let left = threads.spawn(async move { tokio::task::spawn_blocking(standing).await.unwrap() });
+        assert_eq!(left.await.unwrap(), behind);
         assert_eq!(standing(), before, "whoever asked goes on as before");
     }
 

@@ -126,6 +126,7 @@ impl Rig {
                     ids: self.ids.clone(),
                     keep_days: 7,
                     targets: [&self.target, &self.replica].map(|objects| objects.place().to_string()).into(),
+                    quiet: None,
                 };
                 tokio::spawn(ship::run(store.clone(), objects.clone(), options, stop.clone()))
             })

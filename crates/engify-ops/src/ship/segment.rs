@@ -162,21 +162,21 @@ impl Content {
 pub(crate) fn write(
     name: &Name,
     previous: Option<Previous>,
-    content: Content,
+    content: &Content,
     key: Option<&Key>,
 ) -> Result<(Bytes, String)> {
-    let mut content = content.bytes;
+    let content = &content.bytes;
     let header = Header {
         engify_journal: FORMAT,
         after: name.after,
         to: name.to,
         is_break: name.is_break,
         previous,
-        content_sha256: hex::encode(Sha256::digest(&content)),
+        content_sha256: hex::encode(Sha256::digest(content)),
     };
     let header = serde_json::to_value(header).map_err(Error::internal)?;
     let mut plain = bson::encode(&object(header)?)?;
-    plain.append(&mut content);
+    plain.extend_from_slice(content);
     let packed = zstd::bulk::compress(&plain, 3).map_err(Error::internal)?;
     let bytes = match key {
         None => packed,
@@ -362,7 +362,7 @@ mod tests {
         let key = Key::parse(&Secret::new("ab".repeat(32))).unwrap();
         for key in [None, Some(&key)] {
             let previous = Previous { to: 3, sha256: "00".to_owned() };
-            let (bytes, sha256) = write(&name(), Some(previous.clone()), content(), key).unwrap();
+            let (bytes, sha256) = write(&name(), Some(previous.clone()), &content(), key).unwrap();
             let read_back = read(&name(), &bytes, key).unwrap();
             assert_eq!((read_back.header.previous, read_back.sha256), (Some(previous), sha256));
             assert_eq!(format!("{:?}", read_back.changes), format!("{:?}", changes()));
@@ -379,13 +379,13 @@ mod tests {
                 }
             }
         }
-        let (sealed, _) = write(&name(), None, content(), Some(&key)).unwrap();
+        let (sealed, _) = write(&name(), None, &content(), Some(&key)).unwrap();
         assert_eq!(read(&name(), &sealed, None).unwrap_err().code(), "wrong_key");
     }
 
     #[test]
     fn what_would_not_be_read_again_is_not_written() {
         let too_much = Content { bytes: vec![0; usize::try_from(UNPACKED).unwrap()], ..Content::default() };
-        assert_eq!(write(&name(), None, too_much, None).unwrap_err().code(), "internal");
+        assert_eq!(write(&name(), None, &too_much, None).unwrap_err().code(), "internal");
     }
 }

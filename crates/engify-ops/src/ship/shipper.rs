@@ -1,10 +1,14 @@
 //! Shipping the journal to one target: what is new since the last time, as sealed segments.
 
+use std::sync::Arc;
+
 use engify_clients::objects::Objects;
 use engify_core::{Clock, Error, Kind, Result, Time};
 use engify_store::journal::Change;
 use engify_store::{LIMIT, Store};
+use tokio::runtime::Handle;
 
+use super::leisure::Leisure;
 use super::segment::{self, Content, Name, Previous, Span};
 use super::trail;
 use crate::seal::Key;
@@ -39,6 +43,7 @@ pub struct Shipper {
     key: Option<Key>,
     clock: Clock,
     head: Option<Head>,
+    leisure: Leisure,
 }
 
 /// The last segment at the target.
@@ -54,7 +59,12 @@ struct Head {
 impl Shipper {
     /// Ships this store's journal to this target. Nobody is called yet.
     pub fn new(store: Store, objects: Objects, key: Option<Key>, clock: Clock) -> Self {
-        Self { store, objects, key, clock, head: None }
+        Self { store, objects, key, clock, head: None, leisure: Leisure::default() }
+    }
+
+    /// Leaves what keeps a processor busy to threads that give way, as long as they get along.
+    pub(super) fn with_quiet(self, quiet: Option<Handle>) -> Self {
+        Self { leisure: Leisure::with(quiet), ..self }
     }
 
     /// Where it ships to.
@@ -131,7 +141,7 @@ impl Shipper {
     }
 
     /// Where the journal was shortened before it was shipped, a break stands for what is missing.
-    async fn bridge(&self, head: Head) -> Result<Head> {
+    async fn bridge(&mut self, head: Head) -> Result<Head> {
         let trimmed = self.store.journal_trimmed().await?;
         if trimmed <= head.to {
             return Ok(head);
@@ -160,18 +170,22 @@ impl Shipper {
         Ok(to)
     }
 
-    async fn mark_break(&self, head: Head, to: u64) -> Result<Head> {
+    async fn mark_break(&mut self, head: Head, to: u64) -> Result<Head> {
         let now = self.clock.now();
         let day = now.day().max(head.day);
         let name = Name { day, after: head.to, to, earliest: now, latest: now, is_break: true };
         self.put(name, head.previous, Content::default()).await.map(|(head, _)| head)
     }
 
-    async fn gather(&self, after: u64) -> Result<Content> {
+    async fn gather(&mut self, after: u64) -> Result<Content> {
         let mut content = Content::default();
         let mut position = after;
         while content.len() < SEGMENT_BYTES && content.changes < SEGMENT_CHANGES {
-            let page = self.store.journal_encoded_after(position, LIMIT).await?;
+            let read = || {
+                let store = self.store.clone();
+                async move { store.journal_encoded_after(position, LIMIT).await }
+            };
+            let page = self.leisure.spend(read).await?;
             let Some(last) = page.last() else { break };
             position = last.position;
             content.extend(&page);
@@ -179,9 +193,16 @@ impl Shipper {
         Ok(content)
     }
 
-    async fn put(&self, name: Name, previous: Option<Previous>, content: Content) -> Result<(Head, u64)> {
-        let (key, named) = (self.key.clone(), name.clone());
-        let (bytes, sha256) = away(move || segment::write(&named, previous, content, key.as_ref())).await?;
+    async fn put(&mut self, name: Name, previous: Option<Previous>, content: Content) -> Result<(Head, u64)> {
+        let parts = Arc::new((name.clone(), previous, content, self.key.clone()));
+        let pack = || {
+            let parts = Arc::clone(&parts);
+            away(move || {
+                let (name, previous, content, key) = &*parts;
+                segment::write(name, previous.clone(), content, key.as_ref())
+            })
+        };
+        let (bytes, sha256) = self.leisure.spend(pack).await?;
         let size = bytes.len() as u64;
         self.objects.put(&name.key(self.key.is_some()), bytes).await?;
         let previous = Some(Previous { to: name.to, sha256 });
