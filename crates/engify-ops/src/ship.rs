@@ -57,7 +57,7 @@ pub struct Options {
     pub keep_days: u32,
     /// Every target that is shipped to, as settings write it: the database's own journal keeps what one of them lacks.
     pub targets: Vec<String>,
-    /// Threads that give way to all others: they read and pack as long as they get a processor within a tenth of a second.
+    /// Threads that give way to all others: they read and pack as long as they are done with it within half a second.
     pub quiet: Option<Handle>,
 }
 

@@ -88,6 +88,7 @@ impl Shipper {
     /// `journal_foreign` where the target has another database's journal; how the database or the target fails. The next
     /// round goes on where this one stopped.
     pub async fn round(&mut self) -> Result<Round> {
+        self.leisure.begin();
         let mut round = Round::default();
         let end = self.store.journal_position().await?;
         let mut head = match self.head.take() {
