@@ -8,7 +8,7 @@ use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
     thread_native_id,
 };
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -52,18 +52,7 @@ pub(crate) async fn quietly<T: Send + 'static, W: Future<Output = Result<T>>>(
     work: impl FnOnce() -> W + Send + 'static,
 ) -> Result<T> {
     let (done, ended) = oneshot::channel();
-    let thread = move || {
-        give_way();
-        // Its own runtime: what the work leaves to other threads is left to some that give way as well.
-        match Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => {
-                let _ = done.send(runtime.block_on(work()));
-                runtime.shutdown_background();
-            }
-            Err(fault) => drop(done.send(Err(Error::internal(fault)))),
-        }
-    };
-    std::thread::Builder::new().name("background".to_owned()).spawn(thread).map_err(Error::internal)?;
+    drive(move |runtime| drop(done.send(runtime.block_on(work()))))?;
     // Only a panic ends the thread without an answer; its words are in the log.
     ended.await.map_err(|_| Error::internal("work in the background panicked"))?
 }
@@ -73,16 +62,24 @@ pub(crate) async fn quietly<T: Send + 'static, W: Future<Output = Result<T>>>(
 /// # Errors
 /// Where the machine gives no thread.
 pub(crate) fn threads() -> Result<(Handle, DropGuard)> {
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
-    let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
+    let stop = CancellationToken::new();
     let stopped = stop.clone();
+    let handle = drive(move |runtime| runtime.block_on(stopped.cancelled()))?;
+    Ok((handle, stop.drop_guard()))
+}
+
+/// A thread that gives way, with a runtime of its own: what is left to other threads there is left to some that give way as well.
+/// Both end with `work`.
+fn drive(work: impl FnOnce(&Runtime) + Send + 'static) -> Result<Handle> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
+    let handle = runtime.handle().clone();
     let thread = move || {
         give_way();
-        runtime.block_on(stopped.cancelled());
+        work(&runtime);
         runtime.shutdown_background();
     };
     std::thread::Builder::new().name("background".to_owned()).spawn(thread).map_err(Error::internal)?;
-    Ok((handle, stop.drop_guard()))
+    Ok(handle)
 }
 
 #[cfg(test)]
